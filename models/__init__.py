@@ -1,0 +1,1 @@
+"""What every stage shares: vocabulary, speech encoder, face landmarks, weights, device policy."""
