@@ -1,0 +1,17 @@
+"""What every test shares: where the material is that does not belong to the repository."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the talking clips; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("VISAVIS_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data" / "clips").is_dir():
+        pytest.skip(f"no talking clips in {folder} (set VISAVIS_SHARED)")
+    return folder
