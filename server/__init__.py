@@ -1,0 +1,1 @@
+"""The application: voice in, synchronised sound and picture out over WebRTC."""
