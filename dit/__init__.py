@@ -1,0 +1,1 @@
+"""Speech features to motion: diffusion transformer, sampler, data preparation and training."""

@@ -1,0 +1,25 @@
+"""The motion room's command line: ``python -m dit COMMAND``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command("speech-corpus")
+def speech_corpus(
+    out: Annotated[Path, typer.Argument(help="folder for NAME.flac and NAME.npz")],
+    hours: Annotated[float, typer.Option(min=0.0, help="how much speech to make")] = 1.5,
+    seed: Annotated[int, typer.Option(help="another seed makes other sentences")] = 0,
+    processes: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Make speech with known phoneme times by text-to-speech, in many voices and speeds."""
+    from dit.speech_corpus import make_corpus
+
+    make_corpus(out, hours, seed=seed, processes=processes)
+
+
+if __name__ == "__main__":
+    app()
