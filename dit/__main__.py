@@ -8,6 +8,11 @@ import typer
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
+@app.callback()
+def main() -> None:
+    """Make data, train, sample and evaluate the motion generator."""
+
+
 @app.command("speech-corpus")
 def speech_corpus(
     out: Annotated[Path, typer.Argument(help="folder for NAME.flac and NAME.npz")],
