@@ -90,7 +90,7 @@ export class Conversation {
   async #load() {
     try {
       const server = await this.#api.server();
-      this.#ui.setServer(`${server.engine} engine on ${server.device}, version ${server.version}`);
+      this.#ui.setServer(`${server.engine} engine on ${server.device.toUpperCase()}, v${server.version}`);
       await this.#gallery.load();
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
@@ -103,6 +103,7 @@ export class Conversation {
 
   async #togglePrimary() {
     const phase = this.#session.phase;
+    this.#notices.clear();
     if (phase === "ready") await this.#openMicrophone();
     if (phase === "ready" || phase === "lost") await this.#start();
     else await this.#session.end();
@@ -152,6 +153,7 @@ export class Conversation {
 
   /** @param {() => Sound | Promise<Sound>} source */
   async #say(source) {
+    this.#notices.clear();
     try {
       const sound = await source();
       if (!this.#gallery.chosen) await this.#load();
@@ -208,7 +210,6 @@ export class Conversation {
   #enter(phase) {
     this.#ui.setPhase(phase);
     if (phase === "connecting") {
-      this.#notices.clear();
       this.#meter.start();
     }
     if (phase === "ready" || phase === "lost") {

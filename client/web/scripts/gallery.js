@@ -53,6 +53,7 @@ export class Gallery {
     for (const id of gone) this.#drop(id);
     const first = avatars[0];
     if (!this.#chosen && first) this.#choose(first.id);
+    this.#grid.scrollLeft = 0;
   }
 
   /**
@@ -157,7 +158,7 @@ export class Gallery {
         { title: "Add a photograph: JPEG, PNG or WebP, up to 10 MB" },
         input,
         make("span", { class: "plus" }, icon("plus")),
-        make("span", { class: "name" }, "Your photo"),
+        make("span", { class: "name" }, "Add yours"),
       ),
     );
   }

@@ -78,6 +78,10 @@ const BY_CODE = {
     title: "No picture could be received.",
     advice: "A firewall or a VPN may be blocking the video; try another network, then reconnect.",
   },
+  no_sample: {
+    title: "The sample sound is missing on this server.",
+    advice: "Speak into the microphone or choose a sound file instead.",
+  },
   empty_file: {
     title: "This file is empty.",
     advice: "Choose another one.",

@@ -14,7 +14,7 @@ const WORDS = {
   lost: { state: "Disconnected", primary: "Reconnect" },
 };
 
-const HINT_READY = "Choose a face and start. It says what you say into the microphone, or a sound file.";
+const HINT_READY = "Choose a face and start: it says what you say, or what a sound file says.";
 const HINT_WAITING = "Turn the microphone on and speak, play the sample, or drop a sound file here.";
 const HINT_TALKING = "Speak: the face says it a moment later. Headphones are best.";
 const HINT_LOST = "Reconnect to go on.";
