@@ -1,0 +1,113 @@
+"""From the network's frames to the motion that is shown: silence, blinks, user's controls.
+
+All functions depend on the frames' numbers and on the loudness around them alone, never on how the
+voice was cut into packets.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from dit.idle import add_eyes, blink_closure, gaze_shift, idle_pose
+from dit.layout import FaceParts
+from models.errors import ConfigError
+from models.motion import Motion
+from models.shapes import FloatArray, IntArray
+from models.speech import LOUDNESS_FLOOR_DB
+
+FLOOR_HISTORY_FRAMES = 250  # background noise is what the quietest tenth of the last 10 s was
+GATE_BEFORE, GATE_AFTER = 3, 4  # frames after and before a sound during which the mouth may move
+GATE_SMOOTHING = 1
+# what the gate of a frame looks back at
+GATE_HISTORY_FRAMES = FLOOR_HISTORY_FRAMES + GATE_BEFORE + GATE_SMOOTHING
+GATE_LOOKAHEAD_FRAMES = GATE_AFTER + GATE_SMOOTHING
+SILENT_DB, VOICED_DB = -56.0, -46.0  # ramp of the gate in a quiet room
+NOISE_MARGIN_DB, HIGHEST_SHIFT_DB = 8.0, 16.0
+EASE_FRAMES = 5  # 200 ms from speaking to rest
+LIDS_FROM_NETWORK = 0.3  # a network that has heard no reason to blink leaves lids half open
+
+
+@dataclass(frozen=True, slots=True)
+class MotionControls:
+    """How strongly each kind of movement shows; 1 is as learnt, 0 is none.
+
+    Raises ConfigError below 0 and for values that are not finite.
+    """
+
+    head: float = 1.0
+    expression: float = 1.0
+    blink: float = 1.0
+    gaze: float = 1.0
+
+    def __post_init__(self) -> None:
+        for control in fields(self):
+            value = getattr(self, control.name)
+            if not (np.isfinite(value) and value >= 0.0):
+                raise ConfigError(f"motion.{control.name} is {value}; accepted: 0 and more")
+
+
+def voice_gate(loudness_db: FloatArray) -> FloatArray:
+    """How much the mouth may move, 0..1 [T], from the loudness of the same frames [T].
+
+    The first ``GATE_HISTORY_FRAMES`` and last ``GATE_LOOKAHEAD_FRAMES`` answers lack history or
+    look-ahead; the caller passes more frames and leaves these off.
+    """
+    history = np.concatenate([np.full(FLOOR_HISTORY_FRAMES, LOUDNESS_FLOOR_DB), loudness_db])
+    windows = np.lib.stride_tricks.sliding_window_view(history, FLOOR_HISTORY_FRAMES + 1)
+    background = np.quantile(windows, 0.1, axis=1)
+    shift = np.clip(background + NOISE_MARGIN_DB - SILENT_DB, 0.0, HIGHEST_SHIFT_DB)
+    voiced = np.clip((loudness_db - shift - SILENT_DB) / (VOICED_DB - SILENT_DB), 0.0, 1.0)
+    open_ = _sliding(voiced, GATE_BEFORE, GATE_AFTER).max(1)
+    smooth: FloatArray = _sliding(open_, GATE_SMOOTHING, GATE_SMOOTHING).mean(1)
+    return smooth.astype(np.float32)
+
+
+def compose(
+    spoken: Motion,
+    frames: IntArray,
+    gate: FloatArray,
+    controls: MotionControls,
+    parts: FaceParts,
+    seed: int,
+) -> Motion:
+    """The motion shown at absolute ``frames`` [T] from the network's motion and its gate [T]."""
+    idle = idle_pose(frames, seed)
+    share = np.float32(controls.head)
+    exp = spoken.exp * np.float32(controls.expression)
+    mouth = list(parts.mouth)
+    exp[:, mouth] *= gate[:, None, None]
+    if parts.irises:
+        exp[:, list(parts.lids)] *= LIDS_FROM_NETWORK * gate[:, None, None]
+        exp[:, list(parts.irises)] = 0.0
+        exp[:, list(parts.brows)] *= (0.3 + 0.7 * gate)[:, None, None]
+        closure = blink_closure(frames, seed) * np.float32(min(1.0, controls.blink))
+        gaze = gaze_shift(frames, seed) * np.float32(controls.gaze)
+        add_eyes(exp, closure, gaze, parts)
+    return Motion(
+        share * (idle.pitch + spoken.pitch),
+        share * (idle.yaw + spoken.yaw),
+        share * (idle.roll + spoken.roll),
+        share * (idle.t + spoken.t),
+        np.exp(share * (np.log(idle.scale) + np.log(spoken.scale))).astype(np.float32),
+        exp.astype(np.float32),
+    )
+
+
+def ease_mouth(motion: Motion, held: Motion, done: int, parts: FaceParts) -> Motion:
+    """Lead mouth and brows from ``held`` (T == 1) to ``motion`` within EASE_FRAMES.
+
+    ``done``: frames of the easing that were shown before ``motion`` begins.
+    """
+    at = (done + 1 + np.arange(len(motion))) / EASE_FRAMES
+    share = np.clip(at, 0.0, 1.0)
+    share = (share**2 * (3 - 2 * share)).astype(np.float32)[:, None, None]
+    exp = motion.exp.copy()
+    moved = [*parts.mouth, *parts.brows]
+    exp[:, moved] = (1 - share) * held.exp[:, moved] + share * exp[:, moved]
+    return Motion(motion.pitch, motion.yaw, motion.roll, motion.t, motion.scale, exp)
+
+
+def _sliding(values: FloatArray, before: int, after: int) -> FloatArray:
+    """Neighbourhoods [T, before + 1 + after], the ends repeated."""
+    padded = np.pad(values, (before, after), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, before + 1 + after)

@@ -1,0 +1,302 @@
+"""The streaming motion generator: voice in, in packets of any size, motion out.
+
+``live``: every ``hop_frames`` of voice it plans the hop and the look-ahead after it, shows the hop,
+and cross-fades the next plan with the look-ahead of the last one, so that no joint shows.
+``chunk``: the same with hops of 65 frames, for a voice that is already there.
+
+What is planned depends on counts of samples alone, the noise of a frame on its number and the seed:
+any packets give the same motion, and a rewound stream given the same voice repeats itself.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from dit.checkpoint import MotionCheckpoint, load_checkpoint
+from dit.compose import (
+    EASE_FRAMES,
+    GATE_HISTORY_FRAMES,
+    GATE_LOOKAHEAD_FRAMES,
+    MotionControls,
+    compose,
+    ease_mouth,
+    voice_gate,
+)
+from dit.layout import MOTION_CHANNELS
+from dit.planner import MotionPlanner
+from models.device import DevicePolicy
+from models.errors import ConfigError, WeightsError
+from models.motion import Motion, rest
+from models.motion import concatenate as join_motions
+from models.shapes import FloatArray
+from models.speech import LOUDNESS_FLOOR_DB, SpeechFeatures, concatenate, frame_count
+from models.timing import CONTEXT_FRAMES, DEFAULT_HOP_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
+from models.wav2vec2 import EncodedHop, SpeechEncoder, SpeechEncoderStream
+
+Mode = Literal["live", "chunk"]
+HISTORY_FRAMES = 1000  # how far back ``rewind`` reaches: 40 s
+
+__all__ = ["MotionControls", "MotionGenerator", "MotionStream"]
+
+
+class MotionGenerator:
+    """A checkpoint, its encoder and a device: starts streams. One at a time may run."""
+
+    def __init__(
+        self, checkpoint: MotionCheckpoint, encoder: SpeechEncoder, policy: DevicePolicy
+    ) -> None:
+        if encoder.dim != checkpoint.projection.embedding_dim:
+            raise WeightsError(
+                f"the motion checkpoint takes embeddings of {checkpoint.projection.embedding_dim} "
+                f"dimensions ({checkpoint.encoder}); the encoder gives {encoder.dim}"
+            )
+        self.checkpoint = checkpoint
+        self.encoder = encoder
+        self.planner = MotionPlanner(checkpoint, policy)
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint_dir: Path,
+        encoder: SpeechEncoder,
+        policy: DevicePolicy,
+        engine: str | None = None,
+    ) -> "MotionGenerator":
+        """Raises MissingWeightsError, EngineMismatchError (when ``engine`` is given and another),
+        WeightsError (damaged, or made for another encoder)."""
+        return cls(load_checkpoint(checkpoint_dir, engine), encoder, policy)
+
+    @property
+    def engine(self) -> str:
+        """The engine whose motion it makes."""
+        return self.checkpoint.engine
+
+    def start(
+        self,
+        *,
+        mode: Mode,
+        seed: int,
+        controls: MotionControls | None = None,
+        hop_frames: int = DEFAULT_HOP_FRAMES,
+    ) -> "MotionStream":
+        """A new voice. Raises ConfigError for an unknown mode or a hop that the encoder's own hop
+        does not divide."""
+        return MotionStream(self, mode, seed, controls or MotionControls(), hop_frames)
+
+
+@dataclass
+class _Timeline:
+    """What is kept of the past, newest last; ``first`` is the number of its first frame."""
+
+    first: int
+    voice: SpeechFeatures  # final features, up to the newest encoded frame
+    raw: FloatArray  # [T, M] network motion of the committed frames
+
+
+class MotionStream:
+    """One voice's motion. Not safe to call from two threads at once."""
+
+    def __init__(
+        self,
+        generator: MotionGenerator,
+        mode: Mode,
+        seed: int,
+        controls: MotionControls,
+        hop_frames: int,
+    ) -> None:
+        if mode not in ("live", "chunk"):
+            raise ConfigError(f"mode is {mode!r}; accepted: live, chunk")
+        self._encoder: SpeechEncoderStream = generator.encoder.start()
+        self._grid_frames = generator.encoder.hop_frames
+        self.hop_frames = NEW_FRAMES if mode == "chunk" else hop_frames
+        if self.hop_frames < 1 or self.hop_frames % self._grid_frames:
+            raise ConfigError(
+                f"hop_frames is {self.hop_frames}; accepted: multiples of {self._grid_frames}"
+            )
+        self.lookahead_frames = generator.encoder.lookahead_frames
+        self.controls = controls
+        self.seed = seed
+        self._checkpoint, self._planner = generator.checkpoint, generator.planner
+        self._rest_raw = self._checkpoint.layout.normalise(rest(1))  # [1, M]
+        self._empty = SpeechFeatures(
+            np.zeros((0, generator.encoder.dim), np.float32), np.zeros(0, np.float32)
+        )
+        self._past = _Timeline(0, self._empty, np.zeros((0, MOTION_CHANNELS), np.float32))
+        self._shown: Motion = rest(0)  # motion given out, as far back as ``_past``
+        self._plans: deque[tuple[int, FloatArray]] = deque(maxlen=HISTORY_FRAMES)
+        self._ahead = self._empty  # provisional features after the newest final ones
+        self._gate_from = 0  # loudness before this frame no longer opens the mouth
+        self._ease: tuple[int, Motion] | None = None  # first frame of an easing, what it leaves
+        self._samples = 0
+        self._finished = False
+
+    @property
+    def committed_frames(self) -> int:
+        """Frames given out so far."""
+        return self._past.first + len(self._past.raw)
+
+    @property
+    def delay_frames(self) -> int:
+        """Frames of voice beyond its own end that a frame may wait for, at worst."""
+        return self.hop_frames - 1 + self.lookahead_frames
+
+    def push(self, samples: FloatArray) -> Motion:
+        """More voice [n] at 16 kHz -> the frames it completed, often none.
+
+        Raises ValueError after ``finish``, and for anything but one channel of float32.
+        """
+        if self._finished:
+            raise ValueError("the voice is over; start a new stream")
+        if samples.ndim != 1 or samples.dtype != np.float32:
+            raise ValueError(f"voice is float32 [n], not {samples.dtype} {samples.shape}")
+        self._samples += len(samples)
+        return self._take(self._encoder.push(samples))
+
+    def finish(self) -> Motion:
+        """The voice is over: the frames that are left, ceil(samples / 640) in all."""
+        if self._finished:
+            return rest(0)
+        self._finished = True
+        total = frame_count(self._samples)
+        parts = [self._take(self._encoder.finish())]
+        while self.committed_frames < total:
+            parts.append(self._commit_hop(total))
+        return _joined(parts)
+
+    def rewind(self, frame: int) -> None:
+        """Forget voice and motion from ``frame`` on and go on from the frames before it.
+
+        ``frame`` is a multiple of the encoder's hop (5), within the last 30 s of motion and not
+        beyond the end of the voice. Raises ValueError elsewhere.
+        """
+        newest = self._samples // SAMPLES_PER_FRAME
+        oldest = 0 if self._past.first == 0 else self._past.first + GATE_HISTORY_FRAMES
+        if frame % self._grid_frames or not oldest <= frame <= newest:
+            raise ValueError(
+                f"cannot rewind to frame {frame}; accepted: multiples of {self._grid_frames} "
+                f"from {oldest} to {newest}"
+            )
+        self._encoder.rewind(frame)
+        self._samples = frame * SAMPLES_PER_FRAME
+        self._finished = False
+        kept = max(0, frame - self._past.first)
+        self._past = _Timeline(self._past.first, self._past.voice[:kept], self._past.raw[:kept])
+        self._shown = self._shown[:kept]
+        self._ahead = self._empty
+        while self._plans and self._plans[-1][0] > frame:
+            self._plans.pop()
+        if self._gate_from > frame:
+            self._gate_from = 0
+        if self._ease is not None and self._ease[0] >= frame:
+            self._ease = None
+
+    def interrupt(self, frame: int) -> None:
+        """``rewind``, and mouth and brows ease to rest within 5 frames.
+
+        Raises as ``rewind``, and ValueError when ``frame`` was not given out yet.
+        """
+        if frame > self.committed_frames:
+            raise ValueError(
+                f"cannot interrupt at frame {frame}; accepted: up to {self.committed_frames}"
+            )
+        self.rewind(frame)
+        self._gate_from = frame
+        if len(self._shown):
+            self._ease = (frame, self._shown[-1:])
+
+    def _take(self, hops: list[EncodedHop]) -> Motion:
+        """Add encoded voice and commit every hop that it completes."""
+        parts = [rest(0)]
+        for hop in hops:
+            self._past.voice = concatenate([self._past.voice, hop.final])
+            self._ahead = hop.lookahead
+            known = self._past.first + len(self._past.voice)
+            if known >= self.committed_frames + self.hop_frames:
+                parts.append(self._commit_hop(min(known, frame_count(self._samples))))
+        return _joined(parts)
+
+    def _commit_hop(self, end: int) -> Motion:
+        """Plan from the first frame not yet given out; commit a hop, but none from ``end`` on."""
+        start = self.committed_frames
+        planned = self.hop_frames + self.lookahead_frames
+        at = start - self._past.first
+        voice = concatenate([self._past.voice, self._ahead])[: at + planned]
+        heard = max(0, at - CONTEXT_FRAMES)
+        condition = self._checkpoint.projection.condition(voice[heard:], voice.loudness_db[:heard])
+        condition = _padded(condition, heard - (at - CONTEXT_FRAMES), CONTEXT_FRAMES + planned)
+        plan = self._planner.plan(self._context(at), condition, start, self.seed)
+        plan = self._cross_faded(plan, start)
+        count = min(self.hop_frames, end - start)
+        self._past.raw = np.concatenate([self._past.raw, plan[:count]])
+        self._plans.append((start + self.hop_frames, plan[self.hop_frames :]))
+        motion = self._finished_motion(plan[:count], voice.loudness_db, start)
+        self._shown = _joined([self._shown, motion])
+        self._forget()
+        return motion
+
+    def _context(self, at: int) -> FloatArray:
+        """The last 10 committed frames [10, M]; before the first one the face was at rest."""
+        missing = max(0, CONTEXT_FRAMES - at)
+        return np.concatenate(
+            [
+                np.repeat(self._rest_raw, missing, 0),
+                self._past.raw[max(0, at - CONTEXT_FRAMES) : at],
+            ]
+        )
+
+    def _cross_faded(self, plan: FloatArray, start: int) -> FloatArray:
+        """Lead from the last plan's look-ahead into the new plan [hop + look-ahead, M]."""
+        while self._plans and self._plans[0][0] < start - HISTORY_FRAMES:
+            self._plans.popleft()
+        if not self._plans or self._plans[-1][0] != start:
+            return plan
+        old = self._plans[-1][1]
+        faded = plan.copy()
+        share = (np.arange(1, len(old) + 1, dtype=np.float32) / (len(old) + 1))[:, None]
+        faded[: len(old)] = (1 - share) * old + share * plan[: len(old)]
+        return faded
+
+    def _finished_motion(self, raw: FloatArray, loudness_db: FloatArray, start: int) -> Motion:
+        """Network frames [T, M] from ``start`` on -> what is shown; ``loudness_db`` begins at
+        ``_past.first``."""
+        frames = np.arange(start, start + len(raw))
+        at = start - self._past.first
+        before = loudness_db[max(0, at - GATE_HISTORY_FRAMES) : at].copy()
+        forgotten = self._gate_from - (start - len(before))
+        before[: max(0, forgotten)] = LOUDNESS_FLOOR_DB
+        after = loudness_db[at : at + len(raw) + GATE_LOOKAHEAD_FRAMES]
+        gate = voice_gate(np.concatenate([before, after]))[len(before) :][: len(raw)]
+        spoken = self._checkpoint.layout.motion(self._planner.amplified(raw))
+        motion = compose(
+            spoken, frames, gate, self.controls, self._checkpoint.layout.parts, self.seed
+        )
+        if self._ease is not None and start < self._ease[0] + EASE_FRAMES:
+            first, held = self._ease
+            motion = ease_mouth(motion, held, start - first, self._checkpoint.layout.parts)
+        return motion
+
+    def _forget(self) -> None:
+        """Keep the last 40 s: a session has no end, memory has."""
+        drop = len(self._past.raw) - HISTORY_FRAMES
+        if drop < HISTORY_FRAMES // 4:
+            return
+        self._past = _Timeline(
+            self._past.first + drop, self._past.voice[drop:], self._past.raw[drop:]
+        )
+        self._shown = self._shown[drop:]
+
+
+def _padded(condition: FloatArray, before: int, frames: int) -> FloatArray:
+    """[frames, C + 1]: ``before`` rows of no voice, then [n, C], then no voice; the last channel
+    says which rows are known."""
+    padded = np.zeros((frames, condition.shape[1] + 1), np.float32)
+    padded[before : before + len(condition), :-1] = condition
+    padded[before : before + len(condition), -1] = 1.0
+    return padded
+
+
+def _joined(motions: list[Motion]) -> Motion:
+    return join_motions([rest(0), *motions])
