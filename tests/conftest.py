@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.fixtures import live_server, needs_chromium
+
+__all__ = ["live_server", "needs_chromium"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

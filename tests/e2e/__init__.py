@@ -1,0 +1,1 @@
+"""Helpers of the browser tests: the real server, headless Chromium, a recorder in the page."""
