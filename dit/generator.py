@@ -110,13 +110,13 @@ class MotionStream:
         if mode not in ("live", "chunk"):
             raise ConfigError(f"mode is {mode!r}; accepted: live, chunk")
         self._encoder: SpeechEncoderStream = generator.encoder.start()
-        self._grid_frames = generator.encoder.hop_frames
+        self._grid_frames = generator.encoder.window.hop_frames
         self.hop_frames = NEW_FRAMES if mode == "chunk" else hop_frames
         if self.hop_frames < 1 or self.hop_frames % self._grid_frames:
             raise ConfigError(
                 f"hop_frames is {self.hop_frames}; accepted: multiples of {self._grid_frames}"
             )
-        self.lookahead_frames = generator.encoder.lookahead_frames
+        self.lookahead_frames = generator.encoder.window.lookahead_frames
         self.controls = controls
         self.seed = seed
         self._checkpoint, self._planner = generator.checkpoint, generator.planner
