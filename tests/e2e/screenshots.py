@@ -1,0 +1,116 @@
+"""The README's pictures, taken from a running session: ``python -m tests.e2e.screenshots``.
+
+``client/pictures/page.jpg`` is the page with a face in mid-speech; ``client/pictures/strip.jpg``
+shows what two faces make of the same words, one picture every 160 ms.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.face_keypoints import lip_gap
+from models.face_landmarks import MediaPipeDetector
+from models.images import decode_image
+from models.shapes import Image
+from tests.e2e.browser import chromium
+from tests.e2e.recording import RECORDER, start_recorder, stop_recorder
+from tests.e2e.server_process import ROOT, ServerProcess, running_server
+
+FACE_TASK = ROOT / "weights" / "face_landmarker.task"
+PICTURES = ROOT / "client" / "pictures"
+STRIP_LENGTH = 8
+STRIP_STEP_MS = 160.0
+STRIP_SIDE_PX = 180
+SHOTS = 24
+
+
+def open_page(browser: Any, server: ServerProcess, portrait: str) -> Any:
+    """The page with this portrait chosen, at the size of a small laptop."""
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.add_init_script(path=str(RECORDER))
+    page.goto(server.url)
+    page.get_by_role("radio").nth(7).wait_for(state="attached")
+    page.locator(f"input[name=avatar][value={portrait}]").check(force=True)
+    return page
+
+
+def speak(page: Any) -> None:
+    """Plays the sample and waits for its first words."""
+    page.get_by_test_id("sample").click()
+    page.wait_for_function("document.documentElement.dataset.picture === 'live'", timeout=60_000)
+    page.wait_for_function("visavis.phase() === 'speaking'", timeout=60_000)
+
+
+def picture_of_the_page(page: Any) -> bytes:
+    """The page (JPEG) at the moment, of many, when the mouth was open but not at its widest."""
+    page.locator("#figures").evaluate("details => { details.open = true; }")
+    speak(page)
+    page.wait_for_timeout(1500)
+    shots = [page.screenshot(type="jpeg", quality=88) for _ in range(SHOTS)]
+    gaps = _lip_gaps(shots)
+    wanted = np.quantile([gap for gap in gaps if gap > 0], 0.8)
+    best = int(np.argmin([abs(gap - wanted) for gap in gaps]))
+    chosen: bytes = shots[best]
+    return chosen
+
+
+def _lip_gaps(jpegs: list[bytes]) -> list[float]:
+    detector = MediaPipeDetector(FACE_TASK, search_tiles=True)
+    try:
+        found = [detector.detect(decode_image(jpeg)) for jpeg in jpegs]
+    finally:
+        detector.close()
+    return [float(lip_gap(faces[0].points[None])[0]) if faces else 0.0 for faces in found]
+
+
+def strip_of(page: Any) -> Image:
+    """One row of the sample's pictures [side, length * side, 3], evenly spaced in time."""
+    import cv2
+
+    speak(page)
+    start_recorder(page)
+    page.wait_for_timeout(int(STRIP_LENGTH * STRIP_STEP_MS) + 2500)
+    recording = stop_recorder(page)
+    times = recording.frame_times_ms[0] + 1000 + STRIP_STEP_MS * np.arange(STRIP_LENGTH)
+    nearest = [int(np.abs(recording.frame_times_ms - time).argmin()) for time in times]
+    pictures = [decode_image(recording.jpegs[index]) for index in nearest]
+    size = (STRIP_SIDE_PX, STRIP_SIDE_PX)
+    small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
+    return np.hstack(small).astype(np.uint8)
+
+
+def main() -> None:
+    """Starts the server and the browser, takes both pictures and says where they are."""
+    import cv2
+
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    options.add_argument("--portrait", default="anna", help="whose page is shown")
+    options.add_argument(
+        "--strip", nargs="+", default=["bruno", "clara"], help="who is in the strip"
+    )
+    options.add_argument("--out", type=Path, default=PICTURES)
+    chosen = options.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        running_server(Path(logs)) as server,
+        chromium() as b,
+    ):
+        page = open_page(browser, server, chosen.portrait)
+        (chosen.out / "page.jpg").write_bytes(picture_of_the_page(page))
+        page.context.close()
+        rows = []
+        for portrait in chosen.strip:
+            page = open_page(browser, server, portrait)
+            rows.append(strip_of(page))
+            page.context.close()
+    strip = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(chosen.out / "strip.jpg"), strip, [cv2.IMWRITE_JPEG_QUALITY, 88])
+    print(f"wrote page.jpg and strip.jpg to {chosen.out}")
+
+
+if __name__ == "__main__":
+    main()
