@@ -97,7 +97,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as logs,
         running_server(Path(logs)) as server,
-        chromium() as b,
+        chromium() as browser,
     ):
         page = open_page(browser, server, chosen.portrait)
         (chosen.out / "page.jpg").write_bytes(picture_of_the_page(page))
