@@ -40,6 +40,7 @@ export class Conversation {
     onPhase: (phase) => this.#enter(phase),
     onStream: (stream) => void this.#stage.show(stream, (atMs) => this.#sawFirstPicture(atMs)),
     onEvent: (event) => this.#hear(event),
+    onWaking: () => this.#showCaption("The server is waking up"),
     onProblem: (error) => this.#tell(error),
   });
   #meter = new FiguresMeter(() => this.#session.stats(), (figures) => this.#panel.show(figures));
@@ -51,6 +52,10 @@ export class Conversation {
   #gallery = new Gallery(this.#api, () => this.#changeFace());
   /** @type {Map<string, string>} speech id -> name of its file */
   #names = new Map();
+  /** @type {string | null} the speech that is heard now */
+  #heardId = null;
+  /** @type {Phase} */
+  #phaseBefore = "ready";
   #keepsMicrophone = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #changeTimer;
@@ -162,6 +167,8 @@ export class Conversation {
       this.#showCaption(`Sending ${sound.name}`);
       const speechId = await this.#session.speak(sound);
       if (speechId) this.#names.set(speechId, sound.name);
+      // The event may overtake the answer.
+      if (speechId && speechId === this.#heardId) this.#showSpeech(speechId);
     } catch (error) {
       this.#showCaption("");
       this.#tell(error);
@@ -196,9 +203,10 @@ export class Conversation {
     if (event.type === "session.ready" || event.type === "stats") {
       this.#panel.showDelay(event.picture_delay_ms);
     } else if (event.type === "speech.started") {
-      const name = this.#names.get(event.speech_id);
-      this.#showCaption(name ? `Saying ${name}` : "");
+      this.#heardId = event.speech_id;
+      this.#showSpeech(event.speech_id);
     } else if (event.type === "speech.ended") {
+      this.#heardId = null;
       if (this.#names.delete(event.speech_id)) this.#showCaption("");
     } else if (event.type === "speech.interrupted") {
       this.#names.delete(event.speech_id);
@@ -212,6 +220,8 @@ export class Conversation {
     if (phase === "connecting") {
       this.#meter.start();
     }
+    if (this.#phaseBefore === "connecting") this.#showCaption("");
+    this.#phaseBefore = phase;
     if (phase === "ready" || phase === "lost") {
       clearTimeout(this.#changeTimer);
       this.#meter.stop();
@@ -236,6 +246,12 @@ export class Conversation {
   #tell(error) {
     const lost = this.#session.phase === "lost";
     this.#notices.show(inWords(error), lost ? { label: "Reconnect", run: () => void this.#start() } : null);
+  }
+
+  /** @param {string} speechId */
+  #showSpeech(speechId) {
+    const name = this.#names.get(speechId);
+    if (name) this.#showCaption(`Saying ${name}`);
   }
 
   #soundHeldBack() {

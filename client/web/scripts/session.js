@@ -16,6 +16,7 @@ const WAKING_LIMIT_MS = 90_000;
  * @property {(phase: Phase) => void} onPhase
  * @property {(stream: MediaStream) => void} onStream   picture and sound, to be shown
  * @property {(event: ServerEvent) => void} onEvent
+ * @property {() => void} onWaking                      the server still loads; it is asked again until it is ready
  * @property {(error: unknown) => void} onProblem       something failed; the phase says whether it goes on
  */
 
@@ -147,6 +148,7 @@ export class Session {
       } catch (error) {
         const waking = error instanceof ApiError && error.code === "engine_starting";
         if (!waking || performance.now() > deadlineMs) throw error;
+        this.#hooks.onWaking();
         const waitMs = 1000 * Math.min(error.retryAfterSeconds ?? 2, 5);
         await new Promise((resolve) => setTimeout(resolve, waitMs));
         signal.throwIfAborted();
