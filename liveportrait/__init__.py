@@ -1,0 +1,1 @@
+"""Motion -> frames: renderers, source preparation, and the tools that make their weights."""

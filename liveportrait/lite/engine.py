@@ -1,0 +1,144 @@
+"""The ``lite`` renderer: 21 keypoints -> face mesh -> depth-buffered flow -> one remap, then eyes
+and mouth. Every frame is made from the photograph's own pixels at full resolution."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from liveportrait.lite.crop import MARGIN_PX, SIDE_PX, choose_face, crop_face
+from liveportrait.lite.drive import drive_portrait
+from liveportrait.lite.eyes import EyeFrame, lid_openness, move_lids, paint_eyes
+from liveportrait.lite.keypoint_map import load_keypoint_map
+from liveportrait.lite.lips import settle_lips
+from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_rings
+from liveportrait.lite.mouth import MouthFrame, MouthPaint, paint_mouth, prepare_mouth
+from liveportrait.lite.mouth_bank import load_mouth_bank
+from liveportrait.lite.raster import FlowRaster
+from liveportrait.renderer import Portrait
+from models.device import DevicePolicy
+from models.errors import NoFaceError
+from models.face_keypoints import FACE_OVAL, KEYPOINT_INDICES, fit_pose, landmarks_to_motion
+from models.face_landmarks import MediaPipeDetector
+from models.motion import Motion, rest, rotation_matrix
+from models.shapes import AnyArray, FloatArray, Image
+
+FLOW_CELLS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LitePortrait:
+    """A photograph cut, measured and taken apart for this renderer."""
+
+    canonical: FloatArray  # [K, 3]
+    source: Motion  # T == 1
+    texture: Image  # the square with its margin
+    points: FloatArray  # [L, 3] the face mesh in frame pixels
+    head: FloatArray  # [L, 3] the same mesh, own expression and all, along the head's axes
+    own_exp: FloatArray  # [K, 3] that expression, along the head's axes
+    rings: Rings
+    mouth: MouthPaint
+    mouth_width: float  # canonical units
+    size: tuple[int, int] = (SIDE_PX, SIDE_PX)
+
+
+class LiteRenderer:
+    """See ``liveportrait.renderer.Renderer``. Runs on one CPU thread."""
+
+    engine = "lite"
+    width = SIDE_PX
+    height = SIDE_PX
+
+    def __init__(self, policy: DevicePolicy, weights: Path) -> None:
+        import cv2
+
+        cv2.setNumThreads(policy.threads)
+        self._map = load_keypoint_map(weights / "lite" / "keypoint_map.safetensors")
+        self._bank = load_mouth_bank(weights / "lite" / "mouth_bank.safetensors")
+        self._task = weights / "face_landmarker.task"
+        self._detector: MediaPipeDetector | None = None
+        self._triangles = face_triangles(self._map.triangles)
+        self._raster = FlowRaster(SIDE_PX, FLOW_CELLS)
+        corner = np.zeros((self._triangles.max() + 1, 3), np.float32)
+        self._raster(self._triangles, corner, corner[:, :2])  # compile before the first frame
+
+    def prepare(self, image: Image) -> LitePortrait:
+        """See ``Renderer.prepare``."""
+        if self._detector is None:  # a worker that gets its portraits ready-made needs none
+            self._detector = MediaPipeDetector(self._task, search_tiles=True)
+        face = choose_face(self._detector.detect(image))
+        crop = crop_face(image, face)
+        inner = slice(MARGIN_PX, MARGIN_PX + SIDE_PX)
+        frame = np.ascontiguousarray(crop.texture[inner, inner])
+        again = self._detector.detect(frame)
+        points = again[0].points if again else crop.to_frame(face.points)
+        source, canonical = landmarks_to_motion(points[None])
+        scale, turn, shift = (part[0] for part in fit_pose(points[None], canonical))
+        head = ((points - shift) / scale @ turn.T).astype(np.float32)
+        if not np.isfinite(head).all():
+            raise NoFaceError("the face could not be measured; accepted is a whole face")
+        return LitePortrait(
+            canonical=canonical[KEYPOINT_INDICES],
+            source=source,
+            texture=crop.texture,
+            points=points,
+            head=head,
+            own_exp=head[KEYPOINT_INDICES] - canonical[KEYPOINT_INDICES],
+            rings=place_rings(points, scale, turn, shift),
+            mouth=prepare_mouth(self._bank, frame, points, canonical),
+            mouth_width=float(np.linalg.norm(canonical[61] - canonical[291])),
+        )
+
+    def drive(self, portrait: Portrait, generated: Motion) -> Motion:
+        """See ``Renderer.drive``."""
+        own = _as_lite(portrait)
+        return drive_portrait(own.source, generated, own.mouth_width / self._map.mouth_width)
+
+    def render(self, portraits: Sequence[Portrait], motions: Motion) -> AnyArray:
+        """See ``Renderer.render``."""
+        if len(portraits) != len(motions):
+            raise ValueError(f"{len(portraits)} portraits but {len(motions)} frames of motion")
+        frames = np.empty((len(portraits), SIDE_PX, SIDE_PX, 3), np.uint8)
+        for index, portrait in enumerate(portraits):
+            self._render_into(frames[index], _as_lite(portrait), motions[index : index + 1])
+        return frames
+
+    def _moved_head(self, portrait: LitePortrait, offsets: FloatArray) -> FloatArray:
+        """The face mesh along the head's axes [L, 3], its keypoints ``offsets`` [K, 3] off the
+        portrait's own."""
+        head = portrait.head + self._map.spread(offsets[None])[0]
+        move_lids(head, portrait.head, lid_openness(offsets, self._map.eye_gap))
+        settle_lips(head, offsets + portrait.own_exp)
+        return head
+
+    def _render_into(self, frame: AnyArray, portrait: LitePortrait, motion: Motion) -> None:
+        import cv2
+
+        turn = rotation_matrix(motion.pitch, motion.yaw, motion.roll)[0]
+        scale, shift = float(motion.scale[0]), motion.t[0]
+        offsets = motion.exp[0] @ turn.T - portrait.own_exp
+        head = self._moved_head(portrait, offsets)
+        moved = scale * (head @ turn) + shift  # [L, 3]
+        still = scale * (portrait.head[FACE_OVAL] @ turn) + shift  # [36, 3] without expression
+        rings = move_rings(
+            portrait.rings, scale * (portrait.rings.head @ turn) + shift, moved[FACE_OVAL] - still
+        )
+        targets = np.concatenate([moved, rings]).astype(np.float32)
+        sources = np.concatenate([portrait.points, portrait.rings.points])[:, :2] + MARGIN_PX
+        flow = self._raster(self._triangles, targets, sources.astype(np.float32))
+        cv2.remap(portrait.texture, flow, None, cv2.INTER_LINEAR, frame, cv2.BORDER_REFLECT_101)
+        pixels = moved[:, :2]
+        paint_eyes(frame, portrait.texture, MARGIN_PX, EyeFrame(pixels, portrait.points[:, :2]))
+        paint_mouth(frame, portrait.mouth, MouthFrame(pixels, head, scale, turn, shift))
+
+
+def _as_lite(portrait: Portrait) -> LitePortrait:
+    if not isinstance(portrait, LitePortrait):
+        raise TypeError(f"a portrait of the lite engine is needed, not {type(portrait).__name__}")
+    return portrait
+
+
+def portrait_at_rest(portrait: LitePortrait) -> Motion:
+    """Absolute motion of the portrait with shut lips, T == 1."""
+    return drive_portrait(portrait.source, rest(1), 1.0)

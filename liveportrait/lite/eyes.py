@@ -1,0 +1,111 @@
+"""Eyes: lids that really close, and an eyeball that stays rigid behind them and looks around."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from liveportrait.lite.mesh import LOWER_LIDS, UPPER_LIDS
+from models.shapes import AnyArray, FloatArray, Image
+
+UPPER_LID_SHARE = 0.88  # of a closing gap; the lower lid does the rest
+_WIDEST = 1.10  # of the portrait's own lid gap: beyond it there is no eyeball to show
+_SHUT_AT = 0.28  # trackers call an eye still so far open when it is shut
+_GAZE_LIMIT = 0.13  # of the eye's width
+_IRISES = np.array([[468, 469, 470, 471, 472], [473, 474, 475, 476, 477]], np.int64)
+_LIDS = np.concatenate([UPPER_LIDS, LOWER_LIDS[:, -2:0:-1]], 1)  # [2, 16], around each eye
+
+
+def lid_openness(keypoint_offsets: FloatArray, eye_gap: float) -> FloatArray:
+    """How far each eye is open, 1 as in the portrait, 0 shut.
+
+    keypoint_offsets: [K, 3] off the portrait's own, head axes, canonical units -> [2].
+    """
+    right = keypoint_offsets[15, 1] - keypoint_offsets[14, 1]
+    left = keypoint_offsets[17, 1] - keypoint_offsets[16, 1]
+    openness = 1.0 + np.array([right, left], np.float32) / eye_gap
+    return np.clip((openness - _SHUT_AT) / (1.0 - _SHUT_AT), 0.0, _WIDEST).astype(np.float32)
+
+
+def move_lids(mesh: FloatArray, source: FloatArray, openness: FloatArray) -> None:
+    """Set the lids of ``mesh`` [L, 3] in place; ``source`` [L, 3] is the portrait's own head.
+
+    The linear map alone would leave the eye half open.
+    """
+    for eye in range(2):
+        upper, lower = UPPER_LIDS[eye, 1:-1], LOWER_LIDS[eye, 1:-1]
+        corners = UPPER_LIDS[eye, [0, -1]]
+        carried = (mesh[corners] - source[corners]).mean(0)
+        gap = source[lower] - source[upper]
+        closing = 1.0 - openness[eye]
+        mesh[upper] = source[upper] + carried + UPPER_LID_SHARE * closing * gap
+        mesh[lower] = source[lower] + carried - (1 - UPPER_LID_SHARE) * closing * gap
+
+
+@dataclass(frozen=True, slots=True)
+class EyeFrame:
+    """What eyes need to know of one frame, all in frame pixels."""
+
+    moved: FloatArray  # [L, 2] the face mesh in this frame
+    source: FloatArray  # [L, 2] the face mesh in the portrait
+
+
+def paint_eyes(frame: Image, texture: Image, margin: int, eyes: EyeFrame) -> None:
+    """Draw both eyeballs into ``frame`` [H, W, 3] in place, inside the lids."""
+    for eye in range(2):
+        outline = eyes.moved[_LIDS[eye]]
+        low = np.floor(outline.min(0)).astype(int) - 2
+        high = np.ceil(outline.max(0)).astype(int) + 3
+        left, top = np.maximum(low, 0)
+        right, bottom = np.minimum(high, [frame.shape[1], frame.shape[0]])
+        if right - left < 4 or bottom - top < 2:
+            continue
+        mask = soft_polygon(outline, left, top, right, bottom)
+        ball = _eyeball(texture, margin, eyes, eye, (left, top, right, bottom))
+        blend(frame[top:bottom, left:right], ball, mask)
+
+
+def _eyeball(
+    texture: Image, margin: int, eyes: EyeFrame, eye: int, box: tuple[int, int, int, int]
+) -> Image:
+    """The portrait's eye, moved rigidly with the eye corners, its iris shifted by the gaze."""
+    import cv2
+
+    corners = UPPER_LIDS[eye, [0, -1]]
+    there, here = eyes.source[corners], eyes.moved[corners]
+    # similarity frame -> portrait, as complex numbers: q -> (q - here[0]) * ratio + there[0]
+    span = complex(*(there[1] - there[0])) / complex(*(here[1] - here[0]))
+    iris_there = eyes.source[_IRISES[eye]]
+    centre = complex(*iris_there.mean(0))
+    radius = float(np.linalg.norm(iris_there[1:] - iris_there[0], axis=1).mean())
+    tracked = complex(*(eyes.moved[_IRISES[eye]].mean(0) - here[0])) * span + complex(*there[0])
+    width = abs(complex(*(there[1] - there[0])))
+    gaze = tracked - centre
+    gaze *= min(1.0, _GAZE_LIMIT * width / max(abs(gaze), 1e-6))
+    left, top, right, bottom = box
+    y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
+    place = (x + 1j * y - complex(*here[0])) * span + complex(*there[0])
+    nearness = np.clip((2.6 - np.abs(place - centre - gaze) / radius) / 1.5, 0.0, 1.0)
+    place = place - gaze * nearness * nearness * (3 - 2 * nearness) + complex(margin, margin)
+    return cv2.remap(  # type: ignore[no-any-return]
+        texture,
+        place.real.astype(np.float32),
+        place.imag.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+
+
+def soft_polygon(outline: FloatArray, left: int, top: int, right: int, bottom: int) -> FloatArray:
+    """Coverage 0..1 [bottom - top, right - left] of a polygon [n, 2] in frame pixels."""
+    import cv2
+
+    mask = np.zeros((bottom - top, right - left), np.uint8)
+    fixed = np.round((outline - np.array([left, top])) * 16).astype(np.int32)
+    cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) / 255.0  # type: ignore[no-any-return]
+
+
+def blend(patch: AnyArray, layer: AnyArray, share: FloatArray) -> None:
+    """``patch`` [h, w, 3] in place: ``layer`` where ``share`` [h, w] is 1."""
+    mixed = patch + (layer.astype(np.float32) - patch) * share[..., None]
+    patch[:] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)

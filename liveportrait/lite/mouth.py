@@ -1,0 +1,197 @@
+"""The inside of the mouth: cavity, lower teeth on the jaw, upper teeth on the skull, lit by the
+portrait's own light and cut off by its lips."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from liveportrait.lite.eyes import blend, soft_polygon
+from liveportrait.lite.mesh import LOWER_LIDS, UPPER_LIDS
+from liveportrait.lite.mouth_bank import (
+    HALF_WIDTH_UNITS,
+    LAYER_WIDTH,
+    LOWER_EDGE_ROW,
+    PX_PER_UNIT,
+    UPPER_EDGE_ROW,
+    UPPER_ROWS,
+    MouthLayers,
+)
+from liveportrait.lite.mouth_cut import TEETH_BEHIND_LIPS_UNITS, flatten_mouth, upper_teeth_mask
+from models.face_keypoints import LOWER_INNER_LIP, UPPER_INNER_LIP, lip_gap
+from models.shapes import AnyArray, FloatArray, Image
+
+_OUTLINE = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP[-2:0:-1]])  # [20], around the opening
+_EDGE_BELOW_LIPS_UNITS = 3.0  # upper incisors end this far below where resting lips meet
+_LOWER_EDGE_UNITS = 2.2  # lower incisors rise this far above the lower lip of a wide open mouth
+_SMALLEST_GAP_UNITS = 0.5
+_OWN_TEETH_GAP = 0.05  # over the eye distance: from here on a portrait shows its own teeth
+
+
+@dataclass(frozen=True, slots=True)
+class MouthPaint:
+    """The layers of one portrait's mouth, toned, and where they hang."""
+
+    upper: AnyArray  # [rows, LAYER_WIDTH, 4] uint8
+    lower: AnyArray
+    cavity: AnyArray
+    upper_at: FloatArray  # [2] canonical x, y of the upper edge's middle, fixed to the skull
+    depth: float  # canonical z of the teeth's plane
+
+
+def prepare_mouth(
+    bank: list[MouthLayers], rgb: Image, points: FloatArray, canonical: FloatArray
+) -> MouthPaint:
+    """Choose the mouth whose light is nearest to the portrait's, tone it, hang it up.
+
+    rgb: the frame-sized picture; points: [L, 3] its mesh; canonical: [L, 3] its head, lips shut.
+    """
+    light = teeth_light(rgb, points)
+    gains = [light / mouth.teeth_colour for mouth in bank]
+    chosen = int(np.argmin([np.abs(np.log(gain)).sum() for gain in gains]))
+    mouth, gain = bank[chosen], gains[chosen]
+    middle = canonical[[78, 308], 0].mean()
+    paint = MouthPaint(
+        _toned(mouth.upper, gain),
+        _toned(mouth.lower, gain * 0.9),
+        _toned(mouth.cavity, gain * 0.55),
+        np.array([middle, canonical[13, 1] + _EDGE_BELOW_LIPS_UNITS], np.float32),
+        float(canonical[[13, 14], 2].mean()) + TEETH_BEHIND_LIPS_UNITS,
+    )
+    if lip_gap(points[None])[0] > _OWN_TEETH_GAP:
+        return _with_own_teeth(paint, rgb, points, canonical)
+    return paint
+
+
+def teeth_light(rgb: Image, points: FloatArray) -> FloatArray:
+    """What colour [3] bright teeth have in this portrait's light, from its eye whites and cheeks."""
+    import cv2
+
+    whites = np.zeros(rgb.shape[:2], np.uint8)
+    for eye, iris in enumerate((468, 473)):
+        lids = np.concatenate([UPPER_LIDS[eye], LOWER_LIDS[eye, -2:0:-1]])
+        cv2.fillPoly(whites, [np.round(points[lids, :2]).astype(np.int32)], 1)
+        radius = np.linalg.norm(points[iris + 1 : iris + 5, :2] - points[iris, :2], axis=1).mean()
+        centre = np.round(points[iris, :2]).astype(int).tolist()
+        cv2.circle(whites, centre, int(np.ceil(1.1 * radius)), 0, -1)
+    white = rgb[whites > 0].reshape(-1, 3).astype(np.float32)
+    cheeks = [
+        rgb[y - 6 : y + 7, x - 6 : x + 7].reshape(-1, 3)
+        for x, y in np.round(points[[50, 280], :2]).astype(int).clip(6, rgb.shape[0] - 7)
+    ]
+    cheek = np.quantile(np.concatenate(cheeks).astype(np.float32).mean(1), 0.75)
+    if len(white) < 10:
+        return np.array([1.02, 0.98, 0.92], np.float32) * float(cheek)
+    brightness = white.mean(1)
+    bright = white[brightness >= np.quantile(brightness, 0.8)].mean(0)
+    level = float(np.clip(0.5 * bright.mean() + 0.5 * cheek, 70, 225))
+    cast = (bright / bright.mean()).clip(0.85, 1.15)
+    ivory = np.array([1.03, 1.0, 0.93], np.float32)
+    colour: FloatArray = level * (0.5 + 0.5 * cast) * ivory
+    return colour.astype(np.float32)
+
+
+def _toned(layer: AnyArray, gain: FloatArray) -> AnyArray:
+    toned = layer.copy()
+    toned[..., :3] = np.clip(layer[..., :3] * gain, 0, 255).astype(np.uint8)
+    return toned
+
+
+def _with_own_teeth(
+    paint: MouthPaint, rgb: Image, points: FloatArray, canonical: FloatArray
+) -> MouthPaint:
+    """Put the portrait's own visible upper teeth in place of the bank's, when there are any."""
+    import cv2
+
+    flat, upper, lower, origin = flatten_mouth(rgb, points, canonical)
+    mask = upper_teeth_mask(flat, upper, np.where(np.isfinite(lower), lower, lower))
+    rows = np.flatnonzero((mask > 0.5).sum(1) > LAYER_WIDTH // 8)
+    if not len(rows):
+        return paint
+    edge = int(rows[-1])
+    soft = np.round(cv2.GaussianBlur(mask, (0, 0), 0.8) * 255).astype(np.uint8)
+    index = np.clip(np.arange(edge - UPPER_EDGE_ROW, edge - UPPER_EDGE_ROW + UPPER_ROWS), 0, None)
+    layer = np.dstack([flat, soft])[index]
+    from liveportrait.lite.mouth_cut import _ROWS_ABOVE
+
+    at = np.array([origin[0], origin[1] + (edge - _ROWS_ABOVE) / PX_PER_UNIT], np.float32)
+    return replace(paint, upper=np.ascontiguousarray(layer), upper_at=at, depth=float(origin[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class MouthFrame:
+    """What the mouth needs to know of one frame."""
+
+    pixels: FloatArray  # [L, 2] the moved face mesh in the frame
+    head: FloatArray  # [L, 3] the same along the head's axes, canonical units
+    scale: float
+    turn: FloatArray  # [3, 3]
+    shift: FloatArray  # [3]
+
+
+def paint_mouth(frame: Image, paint: MouthPaint, mouth: MouthFrame) -> None:
+    """Draw the inside of the mouth into ``frame`` [H, W, 3] in place; nothing when it is shut."""
+    gaps = mouth.head[LOWER_INNER_LIP, 1] - mouth.head[UPPER_INNER_LIP, 1]
+    gap = float(gaps.max())
+    if gap < _SMALLEST_GAP_UNITS:
+        return
+    outline = mouth.pixels[_OUTLINE]
+    left, top = np.maximum(np.floor(outline.min(0)).astype(int) - 2, 0)
+    right, bottom = np.minimum(
+        np.ceil(outline.max(0)).astype(int) + 3, [frame.shape[1], frame.shape[0]]
+    )
+    if right - left < 4 or bottom - top < 2:
+        return
+    mask = soft_polygon(outline, left, top, right, bottom)
+    mask *= min(1.0, (gap - _SMALLEST_GAP_UNITS) / 1.5)
+    layer = _interior(paint, mouth, gap, (left, top, right, bottom))
+    blend(frame[top:bottom, left:right], layer, mask)
+
+
+def _interior(
+    paint: MouthPaint, mouth: MouthFrame, gap: float, box: tuple[int, int, int, int]
+) -> FloatArray:
+    """Colour [h, w, 3] of the mouth's inside over a box of frame pixels."""
+    import cv2
+
+    left, top, right, bottom = box
+    spot = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1)
+    offset = (spot - mouth.shift[:2]) / mouth.scale - paint.depth * mouth.turn[2, :2]
+    spot = (offset @ np.linalg.inv(mouth.turn[:2, :2])).astype(np.float32)  # canonical x, y
+    x, y = spot[..., 0], spot[..., 1]
+    # lips along the same line of sight
+    seen = (mouth.pixels - mouth.shift[:2]) / mouth.scale - paint.depth * mouth.turn[2, :2]
+    seen = seen @ np.linalg.inv(mouth.turn[:2, :2])
+    upper, lower = seen[UPPER_INNER_LIP], seen[LOWER_INNER_LIP]
+    order_up, order_low = np.argsort(upper[:, 0]), np.argsort(lower[:, 0])
+    across = x[0] if abs(mouth.turn[0, 1]) < 1e-6 else x
+    lip_up = np.interp(across, upper[order_up, 0], upper[order_up, 1])
+    lip_low = np.interp(across, lower[order_low, 0], lower[order_low, 1])
+    first, last = upper[order_up[0], 0], upper[order_up[-1], 0]
+
+    def sample(layer: AnyArray, column: AnyArray, row: AnyArray) -> FloatArray:
+        return cv2.remap(  # type: ignore[no-any-return]
+            layer,
+            np.broadcast_to(column, x.shape).astype(np.float32),
+            np.broadcast_to(row, x.shape).astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).astype(np.float32)
+
+    side = paint.cavity.shape[0] - 1
+    inner = sample(
+        paint.cavity,
+        (x - first) / (last - first) * side,
+        (y - lip_up) / np.maximum(lip_low - lip_up, 0.5) * side,
+    )
+    column = (x - paint.upper_at[0] + HALF_WIDTH_UNITS) * PX_PER_UNIT - 0.5
+    rise = _LOWER_EDGE_UNITS * float(np.clip((gap - 6.0) / 14.0, 0.0, 1.0))
+    low_edge = mouth.head[14, 1] - rise
+    low = sample(paint.lower, column, (y - low_edge) * PX_PER_UNIT + LOWER_EDGE_ROW)
+    high = sample(paint.upper, column, (y - paint.upper_at[1]) * PX_PER_UNIT + UPPER_EDGE_ROW)
+    inner += (low[..., :3] - inner) * (low[..., 3:] / 255.0)
+    inner += (high[..., :3] - inner) * (high[..., 3:] / 255.0)
+    # little light comes in: less under the upper lip, towards the corners and in a narrow mouth
+    under_lip = 0.55 + 0.45 * np.clip((y - lip_up) / 4.5, 0, 1)
+    corners = 0.35 + 0.65 * np.clip(np.minimum(x - first, last - x) / 16.0, 0, 1)
+    opening = 0.62 + 0.38 * min(1.0, gap / 14.0)
+    return inner * (under_lip * corners * opening)[..., None]  # type: ignore[no-any-return]
