@@ -1,0 +1,93 @@
+"""Command line of the model files: ``python -m models list|verify|fetch|record``."""
+
+from typing import Annotated
+
+import typer
+
+from models import weights
+from models.errors import VisavisError, WeightsError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+Names = Annotated[list[str] | None, typer.Argument(help="entries of the manifest; default: all")]
+
+
+@app.callback()
+def main() -> None:
+    """See, check and fetch the model files in weights/."""
+
+
+@app.command("list")
+def list_weights() -> None:
+    """Print every entry of the manifest: size, state, licence, what it is."""
+    for entry in weights.load_manifest().values():
+        size_mb = sum(f.bytes for f in entry.files) / 1e6
+        typer.echo(
+            f"{entry.name:16} {size_mb:8.1f} MB  {_state(entry):9} {entry.licence:24}", nl=False
+        )
+        typer.echo(f" {entry.about}")
+
+
+@app.command("verify")
+def verify_weights(names: Names = None) -> None:
+    """Compare bytes and sha256 of the files with the manifest; exit 1 when one differs.
+
+    Without names, entries that have to be fetched and were not are passed over.
+    """
+    failed = False
+    for entry in _chosen(names):
+        if names is None and not entry.shipped and _state(entry) == "missing":
+            typer.echo(f"{entry.name}: not fetched")
+            continue
+        try:
+            weights.verify(entry)
+            typer.echo(f"{entry.name}: ok")
+        except WeightsError as error:
+            failed = True
+            typer.echo(f"{entry.name}: {error.code}: {error}", err=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command("fetch")
+def fetch_weights(names: Names = None) -> None:
+    """Download the files that do not ship with the repository and verify them."""
+    from tqdm import tqdm
+
+    for entry in _chosen(names):
+        with tqdm(
+            total=sum(f.bytes for f in entry.files), unit="B", unit_scale=True, desc=entry.name
+        ) as bar:
+            weights.fetch(entry, progress=lambda _, fresh, bar=bar: bar.update(fresh))  # type: ignore[misc]
+    typer.echo("all files are there and verified")
+
+
+@app.command("record")
+def record_weights(name: Annotated[str, typer.Argument(help="entry of the manifest")]) -> None:
+    """Renew bytes and sha256 of an entry after its files were made anew."""
+    weights.record(name)
+
+
+def _chosen(names: list[str] | None) -> list[weights.WeightEntry]:
+    manifest = weights.load_manifest()
+    if names is None:
+        return list(manifest.values())
+    if unknown := [n for n in names if n not in manifest]:
+        raise WeightsError(f"unknown weights {unknown[0]!r}; known: {', '.join(sorted(manifest))}")
+    return [manifest[n] for n in names]
+
+
+def _state(entry: weights.WeightEntry) -> str:
+    present = [(weights.WEIGHTS_DIR / f.file).is_file() for f in entry.files]
+    return "present" if all(present) else "part" if any(present) else "missing"
+
+
+def run() -> None:
+    """Run the command line; an error that a user can mend is one line, not a traceback."""
+    try:
+        app()
+    except VisavisError as error:
+        typer.echo(f"{error.code}: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    run()
