@@ -1,0 +1,39 @@
+"""The ASGI application: routes, problems, limits, the browser client."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from server import routes_avatars, routes_server, routes_sessions, stream
+from server.body_limit import BodyLimit
+from server.context import running_server
+from server.problems import add_problem_handlers
+from server.settings import ROOT, VERSION, Settings
+
+WEB_CLIENT_DIR = ROOT / "client" / "web"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; its lifespan starts and ends the engine worker."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running_server(settings) as context:
+            app.state.context = context
+            yield
+
+    app = FastAPI(
+        title="Visavis",
+        version=VERSION,
+        summary="A voice in, a talking face out",
+        lifespan=lifespan,
+    )
+    add_problem_handlers(app)
+    app.add_middleware(BodyLimit, max_audio_bytes=settings.limits.max_audio_bytes)
+    for module in (routes_server, routes_avatars, routes_sessions, stream):
+        app.include_router(module.router)
+    # last, because it answers every path that is left
+    app.mount("/", StaticFiles(directory=WEB_CLIENT_DIR, html=True, check_dir=False))
+    return app

@@ -1,0 +1,46 @@
+"""The parts of one running server, made once and handed to every route."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from server.avatars import AvatarStore, load_shipped
+from server.engine import load_engine_config
+from server.engine_pool import EnginePool
+from server.metrics import Metrics
+from server.peer import tune_webrtc
+from server.sessions import SessionRegistry
+from server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerContext:
+    """See the module."""
+
+    settings: Settings
+    metrics: Metrics
+    avatars: AvatarStore
+    pool: EnginePool
+    sessions: SessionRegistry
+
+
+@asynccontextmanager
+async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
+    """Start the engine worker and everything around it; end it all afterwards.
+
+    The worker may still be loading when this yields. Raises ConfigError.
+    """
+    tune_webrtc(settings)
+    metrics = Metrics()
+    shipped = load_shipped()
+    avatars = AvatarStore(shipped, settings.limits.max_uploaded_avatars)
+    config = load_engine_config(settings.engine)
+    pool = EnginePool(config, settings.limits.max_sessions, shipped[0].image, metrics)
+    sessions = SessionRegistry(pool, settings, metrics)
+    try:
+        await pool.client.start()
+        sessions.watch()
+        yield ServerContext(settings, metrics, avatars, pool, sessions)
+    finally:
+        await sessions.close()
+        await pool.close()

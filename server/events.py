@@ -1,0 +1,151 @@
+"""What a session tells its listeners. Times are milliseconds of the session's media clock."""
+
+import asyncio
+from dataclasses import asdict, dataclass, field
+from typing import ClassVar, Literal
+
+State = Literal["idle", "listening", "speaking"]
+QUEUED_EVENTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReady:
+    """The first event of every listener."""
+
+    type: ClassVar[str] = "session.ready"
+    session_id: str
+    state: State
+    fps: int
+    width: int
+    height: int
+    picture_delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """Idle, listening or speaking from now on."""
+
+    type: ClassVar[str] = "state"
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The speech begins to be heard."""
+
+    type: ClassVar[str] = "speech.started"
+    speech_id: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The speech has been heard to its end."""
+
+    type: ClassVar[str] = "speech.ended"
+    speech_id: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechInterrupted:
+    """The speech was cut after ``position_ms`` of it."""
+
+    type: ClassVar[str] = "speech.interrupted"
+    speech_id: str
+    position_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Once a second: how the session is doing. Counters count from the session's start."""
+
+    type: ClassVar[str] = "stats"
+    fps: float  # new pictures sent during the last second
+    frames_sent: int
+    frames_late: int  # pictures that were not there in time: the one before was shown again
+    frames_ahead: int  # pictures that wait for their time
+    queue_ms: int  # picture and sound packets released but not yet taken by the connection
+    picture_delay_ms: int  # from a voice's arrival to its picture
+    media_ms: int
+    speech_queued_ms: int
+    voice_padded_ms: int  # silence put in because voice came late
+    voice_dropped_ms: int  # voice left out because it ran ahead, or API speech had the floor
+    motion_ms: float  # the last hop's motion
+    render_ms: float  # one picture, in the last batch
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent:
+    """Something went wrong; the session lives on."""
+
+    type: ClassVar[str] = "error"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Answer to ping."""
+
+    type: ClassVar[str] = "pong"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The last event."""
+
+    type: ClassVar[str] = "session.ended"
+    reason: str
+
+
+Event = (
+    SessionReady
+    | StateChanged
+    | SpeechStarted
+    | SpeechEnded
+    | SpeechInterrupted
+    | Stats
+    | ErrorEvent
+    | Pong
+    | SessionEnded
+)
+
+
+def as_json(event: Event) -> dict[str, object]:
+    """The event as it goes over the WebSocket."""
+    return {"type": event.type, **asdict(event)}
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """One reader of a session's events. ``overrun``: it was too slow, and gets no more."""
+
+    queue: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(QUEUED_EVENTS))
+    overrun: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class EventHub:
+    """Hands every event to every listener; a slow one is cut off, never waited for."""
+
+    def __init__(self) -> None:
+        self._listeners: set[Listener] = set()
+
+    def listen(self) -> Listener:
+        """A new listener; it hears what is published from now on."""
+        listener = Listener()
+        self._listeners.add(listener)
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        """The listener wants no more."""
+        self._listeners.discard(listener)
+
+    def publish(self, event: Event) -> None:
+        """To all listeners."""
+        for listener in tuple(self._listeners):
+            try:
+                listener.queue.put_nowait(event)
+            except asyncio.QueueFull:
+                listener.overrun.set()
+                self._listeners.discard(listener)

@@ -1,0 +1,34 @@
+"""Loads the ``lite`` engine inside the worker's process."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from models.device import DevicePolicy
+from server.engine import Engine, EngineConfig, MotionLevels
+
+
+def load(config: EngineConfig) -> Engine:
+    """Speech encoder, motion generator and renderer of ``config``. Raises WeightsError."""
+    from dit.generator import MotionControls, MotionGenerator
+    from liveportrait.renderer import load_renderer
+    from models.wav2vec2 import SpeechEncoder
+
+    policy = policy_of(config)
+    encoder = SpeechEncoder.load(config.path(config.encoder), policy)
+    generator = MotionGenerator.load(config.path(config.motion), encoder, policy)
+    renderer = load_renderer(config.renderer, policy, config.path(config.weights))
+
+    def make_controls(levels: MotionLevels) -> Any:
+        return MotionControls(**asdict(levels))
+
+    return Engine(policy.device, generator, renderer, make_controls)
+
+
+def policy_of(config: EngineConfig) -> DevicePolicy:
+    """This machine's best policy, with what the file fixes."""
+    fixed: dict[str, Any] = {
+        name: value
+        for name in ("device", "precision", "backend")
+        if (value := getattr(config, name)) != "auto"
+    }
+    return replace(DevicePolicy.for_this_machine(), threads=config.threads, **fixed)

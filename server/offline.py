@@ -1,0 +1,125 @@
+"""``python -m server render``: a session without clients, as fast as its pictures come."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from models.errors import ConfigError, VisavisError
+from models.shapes import PcmArray
+from models.sound import read_sound
+from server.avatars import load_shipped
+from server.engine import Mode, MotionLevels, load_engine_config
+from server.engine_pool import EnginePool, LinkPlan
+from server.media_time import PLAYOUT_RATE_HZ, SAMPLES_PER_PICTURE, to_ms
+from server.metrics import Metrics
+from server.routes_sessions import to_pcm
+from server.session import PacedMedia, Session, SessionTiming
+from server.video_file import VideoFile
+
+STALL_LIMIT_S = 60.0
+
+
+class RenderStalledError(VisavisError):
+    """The engine gives no more pictures."""
+
+    code = "render_stalled"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """One video. ``avatar``: a shipped avatar's id or name, or a picture file."""
+
+    avatar: str
+    audio: Path
+    out: Path
+    seed: int
+    engine: str
+    mode: Mode = "live"
+
+
+async def render_file(job: RenderJob) -> None:
+    """Render with a progress bar. Raises ConfigError, SoundError, PortraitError, WeightsError."""
+    image = avatar_image(job.avatar)
+    wave = await asyncio.to_thread(read_sound, job.audio, out_rate_hz=PLAYOUT_RATE_HZ)
+    pcm = to_pcm(wave)
+    config = load_engine_config(job.engine)
+    if not job.out.parent.is_dir():
+        raise ConfigError(f"there is no folder {job.out.parent} to write {job.out.name} to")
+    async with open_engine(job.engine, image) as pool:
+        await pool.prepare("portrait", image)
+        session = offline_session(pool, image, job.mode, job.seed, len(pcm))
+        frames = -(-len(pcm) // SAMPLES_PER_PICTURE)
+        with (
+            VideoFile(job.out, config.width, config.height) as video,
+            tqdm(total=frames, unit="frame", desc=job.out.name) as progress,
+        ):
+            async for media in offline_media(session, pcm):
+                await asyncio.to_thread(video.add, media)
+                progress.update(int(media.picture_due))
+
+
+@asynccontextmanager
+async def open_engine(engine: str, image: bytes) -> AsyncIterator[EnginePool]:
+    """An engine worker of one lane, ready. Raises EngineFailedError, ConfigError."""
+    pool = EnginePool(load_engine_config(engine), 1, image, Metrics())
+    try:
+        await pool.client.start()
+        await pool.client.wait_ready()
+        yield pool
+    finally:
+        await pool.close()
+
+
+def offline_session(pool: EnginePool, image: bytes, mode: Mode, seed: int, samples: int) -> Session:
+    """A session on lane 0 whose queue holds ``samples`` of speech. The portrait is prepared."""
+    info = pool.info
+    assert info is not None
+    link = pool.link(LinkPlan("offline", "portrait", image, mode, seed))
+    session = Session(
+        engine=link,
+        timing=SessionTiming.for_engine(info.timing(mode)),
+        mode=mode,
+        levels=MotionLevels(),
+        max_speech_s=to_ms(samples) / 1000 + 1,
+    )
+    link.listener = session
+    return session
+
+
+async def offline_media(session: Session, pcm: PcmArray) -> AsyncIterator[PacedMedia]:
+    """All sound and pictures of a speech [n] at 48 kHz, every picture waited for.
+
+    Raises RenderStalledError.
+    """
+    session.say(pcm)
+    session.prime()
+    frames = -(-len(pcm) // SAMPLES_PER_PICTURE)
+    while session.frame < frames:
+        await _picture_ready(session)
+        yield session.tick()
+
+
+async def _picture_ready(session: Session) -> None:
+    if not session.picture_due or session.picture_ready.is_set():
+        return
+    try:
+        async with asyncio.timeout(STALL_LIMIT_S):
+            await session.picture_ready.wait()
+    except TimeoutError as error:
+        raise RenderStalledError(f"no picture for frame {session.frame}") from error
+
+
+def avatar_image(avatar: str) -> bytes:
+    """The picture file's bytes. Raises ConfigError."""
+    shipped = {name: a for a in load_shipped() for name in (a.avatar_id, a.name.lower())}
+    if avatar.lower() in shipped:
+        return shipped[avatar.lower()].image
+    path = Path(avatar)
+    if not path.is_file():
+        names = ", ".join(a.avatar_id for a in load_shipped())
+        raise ConfigError(f"there is no avatar {avatar!r}; shipped: {names}; or a picture file")
+    return path.read_bytes()

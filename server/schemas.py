@@ -1,0 +1,49 @@
+"""The JSON that clients send."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from server.engine import Mode, MotionLevels
+from server.sessions import VoiceIn
+
+MAX_LEVEL = 3.0
+_STRICT = ConfigDict(extra="forbid")
+
+
+class MotionBody(BaseModel):
+    """Levels of motion: 0 none, 1 natural."""
+
+    model_config = _STRICT
+
+    head: float = Field(1.0, ge=0, le=MAX_LEVEL)
+    expression: float = Field(1.0, ge=0, le=MAX_LEVEL)
+    blink: float = Field(1.0, ge=0, le=MAX_LEVEL)
+    gaze: float = Field(1.0, ge=0, le=MAX_LEVEL)
+
+    def levels(self) -> MotionLevels:
+        """The engine's form."""
+        return MotionLevels(self.head, self.expression, self.blink, self.gaze)
+
+
+class SessionBody(BaseModel):
+    """POST /v1/sessions. The two times may not be above the server's limits."""
+
+    model_config = _STRICT
+
+    avatar_id: str = Field(max_length=100)
+    mode: Mode = "live"
+    voice_in: VoiceIn = "both"
+    motion: MotionBody = MotionBody()
+    idle_timeout_s: float | None = Field(None, gt=0)
+    max_duration_s: float | None = Field(None, gt=0)
+    seed: int | None = Field(None, ge=0, lt=2**31)
+
+
+class OfferBody(BaseModel):
+    """POST /v1/sessions/{id}/offer."""
+
+    model_config = _STRICT
+
+    sdp: str
+    type: Literal["offer"]

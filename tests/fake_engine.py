@@ -1,0 +1,148 @@
+"""An engine of arithmetic: its pictures tell which frame they are and how loud its voice was.
+
+The stream has the live generator's delays (hops of 5 frames, 5 frames of look-ahead; 65 in chunk
+mode), so everything around it runs as with the real one, and every received picture says exactly
+which samples it belongs to.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.errors import NoFaceError
+from models.motion import Motion, rest
+from models.shapes import FloatArray, Image
+from models.timing import SAMPLES_PER_FRAME
+from server.engine import Engine, EngineConfig, Mode, MotionLevels
+
+LOOKAHEAD_FRAMES = 5
+BITS = 16
+SIZE = 128  # of the picture; a cell of the frame number's bits is 16 x 16
+LOUD_ROWS = slice(64, 128)
+
+
+class FakeStream:
+    """Motion whose ``pitch`` is the frame's number and whose ``yaw`` is its RMS level x 1000."""
+
+    def __init__(self, mode: Mode, controls: MotionLevels) -> None:
+        self.hop_frames = 65 if mode == "chunk" else 5
+        self.controls = controls
+        self.committed_frames = 0
+        self.rest_from: int | None = None
+        self._voice: FloatArray = np.zeros(0, np.float32)
+
+    @property
+    def delay_frames(self) -> int:
+        return self.hop_frames - 1 + LOOKAHEAD_FRAMES
+
+    def push(self, samples: FloatArray) -> Motion:
+        self._voice = np.concatenate([self._voice, samples])
+        known = len(self._voice) // SAMPLES_PER_FRAME - LOOKAHEAD_FRAMES
+        first = self.committed_frames
+        while self.committed_frames + self.hop_frames <= known:
+            self.committed_frames += self.hop_frames
+        numbers = np.arange(first, self.committed_frames)
+        levels = [self._level(int(number)) for number in numbers]
+        motion = rest(len(numbers))
+        return Motion(
+            pitch=numbers.astype(np.float32),
+            yaw=np.array(levels, np.float32) * self.controls.head,
+            roll=motion.roll,
+            t=motion.t,
+            scale=motion.scale,
+            exp=motion.exp,
+        )
+
+    def rewind(self, frame: int) -> None:
+        assert frame % 5 == 0
+        assert frame * SAMPLES_PER_FRAME <= len(self._voice)
+        self._voice = self._voice[: frame * SAMPLES_PER_FRAME]
+        self.committed_frames = min(self.committed_frames, frame)
+
+    def interrupt(self, frame: int) -> None:
+        self.rewind(frame)
+        self.rest_from = frame
+
+    def _level(self, frame: int) -> float:
+        voice = self._voice[frame * SAMPLES_PER_FRAME : (frame + 1) * SAMPLES_PER_FRAME]
+        return float(np.sqrt(np.mean(voice**2))) * 1000
+
+
+class FakeGenerator:
+    """Starts fake streams."""
+
+    def start(self, *, mode: Mode, seed: int, controls: Any) -> FakeStream:
+        del seed
+        return FakeStream(mode, controls)
+
+
+class FakeRenderer:
+    """Draws the frame's number as 16 black or white cells and its level as the lower half's grey.
+
+    A picture that is dark all over has no face for it. ``crash_level``: a portrait named so makes
+    the process die in ``render``, as a broken driver would.
+    """
+
+    width = SIZE
+    height = SIZE
+
+    def prepare(self, image: Image) -> str:
+        if image.mean() < 8:
+            raise NoFaceError("no face was found in the picture; accepted: one face, well lit")
+        return "portrait"
+
+    def drive(self, portrait: str, generated: Motion) -> Motion:
+        del portrait
+        return generated
+
+    def render(self, portraits: Sequence[str], motions: Motion) -> Image:
+        assert len(portraits) == len(motions)
+        pictures = [
+            draw(int(pitch), float(yaw))
+            for pitch, yaw in zip(motions.pitch, motions.yaw, strict=True)
+        ]
+        return np.stack(pictures)
+
+
+def draw(frame: int, level: float) -> Image:
+    """The picture [128, 128, 3] of a frame."""
+    picture: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    cell = SIZE * 2 // BITS
+    for bit in range(BITS):
+        row, column = divmod(bit, BITS // 2)
+        rows = slice(row * cell, (row + 1) * cell)
+        picture[rows, column * cell : (column + 1) * cell] = 230 if frame >> bit & 1 else 20
+    picture[LOUD_ROWS] = int(np.clip(level, 0, 220)) + 16
+    return picture
+
+
+def read_frame_number(rgb: Image) -> int:
+    """The frame's number out of a picture [128, 128, 3], also after a lossy codec."""
+    cell = SIZE * 2 // BITS
+    number = 0
+    for bit in range(BITS):
+        row, column = divmod(bit, BITS // 2)
+        y, x = row * cell + cell // 2, column * cell + cell // 2
+        if rgb[y - 3 : y + 3, x - 3 : x + 3].mean() > 125:
+            number |= 1 << bit
+    return number
+
+
+def read_level(rgb: Image) -> float:
+    """The grey of the lower half: about the frame's RMS level x 1000 + 16."""
+    return float(rgb[LOUD_ROWS].mean())
+
+
+def load(config: EngineConfig) -> Engine:
+    """The factory that an engine file names."""
+    del config
+    return Engine("fake", FakeGenerator(), FakeRenderer(), lambda levels: levels)
+
+
+def write_config(folder: Path) -> Path:
+    """An engine file for this engine."""
+    path = folder / "fake.yaml"
+    path.write_text(f"name: fake\nfactory: tests.fake_engine:load\nwidth: {SIZE}\nheight: {SIZE}\n")
+    return path
