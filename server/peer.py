@@ -79,7 +79,8 @@ class Peer:
             video = [t for t in self._connection.getTransceivers() if t.kind == "video"]
             if not video:
                 raise BadSdpError("the offer has no video section; it must ask for video")
-            if not any("recv" in (t._offerDirection or "") for t in video):
+            # aiortc keeps the offer's direction as seen from here
+            if not any("send" in (t._offerDirection or "") for t in video):
                 raise BadSdpError("the offer's video section does not want to receive")
             self._connection.addTrack(self.tracks.video)
             self._connection.addTrack(self.tracks.audio)

@@ -95,7 +95,7 @@ export class Conversation {
   async #load() {
     try {
       const server = await this.#api.server();
-      this.#ui.setServer(`${server.engine} engine on ${server.device.toUpperCase()}, v${server.version}`);
+      this.#ui.setServer(`${server.engine} engine${server.device ? ` on ${server.device.toUpperCase()}` : ""}, v${server.version}`);
       await this.#gallery.load();
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {

@@ -10,7 +10,7 @@
  * @property {string} name
  * @property {string} version
  * @property {string} engine   "lite" or "liveportrait"
- * @property {string} device   "cpu" or "cuda"
+ * @property {string | null} device   "cpu" or "cuda"; null while the engine loads
  * @property {number} fps
  * @property {number} width    pixels
  * @property {number} height   pixels
