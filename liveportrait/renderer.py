@@ -44,7 +44,7 @@ class Renderer(Protocol):
         ...
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:
-        """Generated motion, relative to rest -> absolute motion for this portrait, within limits."""
+        """Generated motion, relative to rest -> absolute motion for this portrait, limited."""
         ...
 
     def render(self, portraits: Sequence[Portrait], motions: Motion) -> AnyArray:

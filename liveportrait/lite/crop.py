@@ -58,7 +58,8 @@ def choose_face(faces: list[FaceLandmarks]) -> FaceLandmarks:
 
 def crop_face(photo: Image, face: FaceLandmarks) -> Crop:
     """Cut the square: 2.0 face sizes where the photograph is wide enough, down to 1.5 where it is
-    not; what lies beyond the photograph is mirrored.
+    not. Beyond the photograph its edge goes on, softened: a mirror image would show twice what is
+    near the edge, such as hair.
     """
     import cv2
 
@@ -85,9 +86,27 @@ def crop_face(photo: Image, face: FaceLandmarks) -> Crop:
         matrix,
         (whole, whole),
         flags=cv2.WARP_INVERSE_MAP | (cv2.INTER_CUBIC if factor > 1 else cv2.INTER_LINEAR),
-        borderMode=cv2.BORDER_REFLECT_101,
+        borderMode=cv2.BORDER_REPLICATE,
     )
+    bounds = (np.array([0, 0, photo.shape[1], photo.shape[0]]) - np.tile(origin, 2)) / step
+    _soften_beyond(texture, bounds)
     return Crop(texture, square_left, square_top, side)
+
+
+def _soften_beyond(texture: Image, bounds: FloatArray) -> None:
+    """Blur what lies outside ``bounds`` (left, top, right, bottom in texture pixels), more with the
+    distance, so that the continued edge shows no stripes. In place."""
+    import cv2
+
+    place = np.arange(len(texture))
+    beyond_x = np.maximum(np.maximum(bounds[0] - place, place - bounds[2] + 1), 0)
+    beyond_y = np.maximum(np.maximum(bounds[1] - place, place - bounds[3] + 1), 0)
+    distance = np.maximum(beyond_x[None, :], beyond_y[:, None])
+    if not distance.any():
+        return
+    soft = cv2.blur(cv2.blur(texture, (25, 25)), (25, 25))
+    share = np.clip(distance / 20.0, 0, 1).astype(np.float32)[..., None]
+    texture[:] = (texture + (soft.astype(np.float32) - texture) * share).astype(np.uint8)
 
 
 def _slid_inside(start: float, side: float, length: int) -> float:

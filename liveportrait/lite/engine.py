@@ -11,7 +11,7 @@ from liveportrait.lite.crop import MARGIN_PX, SIDE_PX, choose_face, crop_face
 from liveportrait.lite.drive import drive_portrait
 from liveportrait.lite.eyes import EyeFrame, lid_openness, move_lids, paint_eyes
 from liveportrait.lite.keypoint_map import load_keypoint_map
-from liveportrait.lite.lips import settle_lips
+from liveportrait.lite.lips import colour_places, settle_lips
 from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_rings
 from liveportrait.lite.mouth import MouthFrame, MouthPaint, paint_mouth, prepare_mouth
 from liveportrait.lite.mouth_bank import load_mouth_bank
@@ -24,7 +24,7 @@ from models.face_landmarks import MediaPipeDetector
 from models.motion import Motion, rest, rotation_matrix
 from models.shapes import AnyArray, FloatArray, Image
 
-FLOW_CELLS = 256
+_LID_KEYPOINTS = slice(14, 18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class LitePortrait:
     canonical: FloatArray  # [K, 3]
     source: Motion  # T == 1
     texture: Image  # the square with its margin
+    texture_points: FloatArray  # [V, 2] where each mesh vertex takes its colour, texture pixels
     points: FloatArray  # [L, 3] the face mesh in frame pixels
     head: FloatArray  # [L, 3] the same mesh, own expression and all, along the head's axes
     own_exp: FloatArray  # [K, 3] that expression, along the head's axes
@@ -59,7 +60,7 @@ class LiteRenderer:
         self._task = weights / "face_landmarker.task"
         self._detector: MediaPipeDetector | None = None
         self._triangles = face_triangles(self._map.triangles)
-        self._raster = FlowRaster(SIDE_PX, FLOW_CELLS)
+        self._raster = FlowRaster(SIDE_PX, MARGIN_PX)
         corner = np.zeros((self._triangles.max() + 1, 3), np.float32)
         self._raster(self._triangles, corner, corner[:, :2])  # compile before the first frame
 
@@ -78,6 +79,8 @@ class LiteRenderer:
         head = ((points - shift) / scale @ turn.T).astype(np.float32)
         if not np.isfinite(head).all():
             raise NoFaceError("the face could not be measured; accepted is a whole face")
+        rings = place_rings(points, scale, turn, shift)
+        vertices = np.concatenate([colour_places(points), rings.points[:, :2]]) + MARGIN_PX
         return LitePortrait(
             canonical=canonical[KEYPOINT_INDICES],
             source=source,
@@ -85,7 +88,8 @@ class LiteRenderer:
             points=points,
             head=head,
             own_exp=head[KEYPOINT_INDICES] - canonical[KEYPOINT_INDICES],
-            rings=place_rings(points, scale, turn, shift),
+            rings=rings,
+            texture_points=vertices.astype(np.float32),
             mouth=prepare_mouth(self._bank, frame, points, canonical),
             mouth_width=float(np.linalg.norm(canonical[61] - canonical[291])),
         )
@@ -107,7 +111,9 @@ class LiteRenderer:
     def _moved_head(self, portrait: LitePortrait, offsets: FloatArray) -> FloatArray:
         """The face mesh along the head's axes [L, 3], its keypoints ``offsets`` [K, 3] off the
         portrait's own."""
-        head = portrait.head + self._map.spread(offsets[None])[0]
+        without_lids = offsets.copy()
+        without_lids[_LID_KEYPOINTS] = 0.0
+        head = portrait.head + self._map.spread(without_lids[None])[0]
         move_lids(head, portrait.head, lid_openness(offsets, self._map.eye_gap))
         settle_lips(head, offsets + portrait.own_exp)
         return head
@@ -125,9 +131,8 @@ class LiteRenderer:
             portrait.rings, scale * (portrait.rings.head @ turn) + shift, moved[FACE_OVAL] - still
         )
         targets = np.concatenate([moved, rings]).astype(np.float32)
-        sources = np.concatenate([portrait.points, portrait.rings.points])[:, :2] + MARGIN_PX
-        flow = self._raster(self._triangles, targets, sources.astype(np.float32))
-        cv2.remap(portrait.texture, flow, None, cv2.INTER_LINEAR, frame, cv2.BORDER_REFLECT_101)
+        whole, part = self._raster(self._triangles, targets, portrait.texture_points)
+        cv2.remap(portrait.texture, whole, part, cv2.INTER_LINEAR, frame, cv2.BORDER_REPLICATE)
         pixels = moved[:, :2]
         paint_eyes(frame, portrait.texture, MARGIN_PX, EyeFrame(pixels, portrait.points[:, :2]))
         paint_mouth(frame, portrait.mouth, MouthFrame(pixels, head, scale, turn, shift))

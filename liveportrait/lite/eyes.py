@@ -12,6 +12,11 @@ _WIDEST = 1.10  # of the portrait's own lid gap: beyond it there is no eyeball t
 _SHUT_AT = 0.28  # trackers call an eye still so far open when it is shut
 _GAZE_LIMIT = 0.13  # of the eye's width
 _IRISES = np.array([[468, 469, 470, 471, 472], [473, 474, 475, 476, 477]], np.int64)
+_ABOVE = np.array(  # the row of points over each upper lid, and under each lower one
+    [[247, 30, 29, 27, 28, 56, 190], [467, 260, 259, 257, 258, 286, 414]], np.int64
+)
+_BELOW = np.array([[25, 110, 24, 23, 22, 26, 112], [255, 339, 254, 253, 252, 256, 341]], np.int64)
+_SKIN_SHARE = 0.25  # of a lid's way that the skin next to it goes along
 _LIDS = np.concatenate([UPPER_LIDS, LOWER_LIDS[:, -2:0:-1]], 1)  # [2, 16], around each eye
 
 
@@ -29,7 +34,7 @@ def lid_openness(keypoint_offsets: FloatArray, eye_gap: float) -> FloatArray:
 def move_lids(mesh: FloatArray, source: FloatArray, openness: FloatArray) -> None:
     """Set the lids of ``mesh`` [L, 3] in place; ``source`` [L, 3] is the portrait's own head.
 
-    The linear map alone would leave the eye half open.
+    The linear map alone would leave the eye half open, and pull brows and glasses along.
     """
     for eye in range(2):
         upper, lower = UPPER_LIDS[eye, 1:-1], LOWER_LIDS[eye, 1:-1]
@@ -37,8 +42,12 @@ def move_lids(mesh: FloatArray, source: FloatArray, openness: FloatArray) -> Non
         carried = (mesh[corners] - source[corners]).mean(0)
         gap = source[lower] - source[upper]
         closing = 1.0 - openness[eye]
-        mesh[upper] = source[upper] + carried + UPPER_LID_SHARE * closing * gap
-        mesh[lower] = source[lower] + carried - (1 - UPPER_LID_SHARE) * closing * gap
+        down = UPPER_LID_SHARE * closing * gap
+        up = (1 - UPPER_LID_SHARE) * closing * gap
+        mesh[upper] = source[upper] + carried + down
+        mesh[lower] = source[lower] + carried - up
+        mesh[_ABOVE[eye]] += _SKIN_SHARE * down
+        mesh[_BELOW[eye]] -= _SKIN_SHARE * up
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,25 @@ _UPPER_SHARE = 0.25
 _FULLEST = 1.25  # a column's gap over the middle's: lips are widest apart near their middle
 _SLACK_UNITS = 0.4  # trackers see this much between lips that touch
 
+_TEETH_SHOW_PX = 1.5  # inner lips further apart than this show teeth between them
+_INTO_LIP_SHARE = 0.22  # of a lip's height: trackers put the inner edge on the teeth
+
+
+def colour_places(points: FloatArray) -> FloatArray:
+    """Where each vertex of a face [L, 3] in pixels takes its colour: [L, 2].
+
+    Its own place, but for the inner lips of an open mouth, which take theirs a little inside the
+    lip: else shut lips would keep a line of teeth between them.
+    """
+    places = points[:, :2].copy()
+    inside = slice(1, -1)
+    upper, lower = UPPER_INNER_LIP[inside], LOWER_INNER_LIP[inside]
+    apart = np.linalg.norm(points[lower, :2] - points[upper, :2], axis=1)
+    share = _INTO_LIP_SHARE * np.clip(apart / _TEETH_SHOW_PX - 0.5, 0, 1)[:, None]
+    places[upper] += share * (points[UPPER_OUTER_LIP[inside], :2] - places[upper])
+    places[lower] += share * (points[LOWER_OUTER_LIP[inside], :2] - places[lower])
+    return places.astype(np.float32)
+
 
 def settle_lips(head: FloatArray, expression: FloatArray) -> None:
     """Bring the inner lips of ``head`` [L, 3] (head axes, canonical units) to the gap that the

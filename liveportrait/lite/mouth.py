@@ -16,14 +16,21 @@ from liveportrait.lite.mouth_bank import (
     UPPER_ROWS,
     MouthLayers,
 )
-from liveportrait.lite.mouth_cut import TEETH_BEHIND_LIPS_UNITS, flatten_mouth, upper_teeth_mask
+from liveportrait.lite.mouth_cut import (
+    ROWS_ABOVE,
+    TEETH_BEHIND_LIPS_UNITS,
+    flatten_mouth,
+    upper_teeth_mask,
+)
 from models.face_keypoints import LOWER_INNER_LIP, UPPER_INNER_LIP, lip_gap
 from models.shapes import AnyArray, FloatArray, Image
 
 _OUTLINE = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP[-2:0:-1]])  # [20], around the opening
-_EDGE_BELOW_LIPS_UNITS = 3.0  # upper incisors end this far below where resting lips meet
+_EDGE_BELOW_LIPS_UNITS = 3.6  # upper incisors end this far below where resting lips meet
 _LOWER_EDGE_UNITS = 2.2  # lower incisors rise this far above the lower lip of a wide open mouth
 _SMALLEST_GAP_UNITS = 0.5
+_SEAM_GAP_UNITS = 1.5
+_SEAM_DARKNESS = 0.5
 _OWN_TEETH_GAP = 0.05  # over the eye distance: from here on a portrait shows its own teeth
 
 
@@ -36,6 +43,7 @@ class MouthPaint:
     cavity: AnyArray
     upper_at: FloatArray  # [2] canonical x, y of the upper edge's middle, fixed to the skull
     depth: float  # canonical z of the teeth's plane
+    seam: bool = False  # the portrait's lips are apart: shut, they need a line where they meet
 
 
 def prepare_mouth(
@@ -78,16 +86,16 @@ def teeth_light(rgb: Image, points: FloatArray) -> FloatArray:
         rgb[y - 6 : y + 7, x - 6 : x + 7].reshape(-1, 3)
         for x, y in np.round(points[[50, 280], :2]).astype(int).clip(6, rgb.shape[0] - 7)
     ]
-    cheek = np.quantile(np.concatenate(cheeks).astype(np.float32).mean(1), 0.75)
+    skin = np.concatenate(cheeks).astype(np.float32)
+    cheek = float(np.quantile(skin.mean(1), 0.75))
+    ivory = np.array([1.04, 1.0, 0.92], np.float32)
     if len(white) < 10:
-        return np.array([1.02, 0.98, 0.92], np.float32) * float(cheek)
+        return ivory * cheek
     brightness = white.mean(1)
     bright = white[brightness >= np.quantile(brightness, 0.8)].mean(0)
     level = float(np.clip(0.5 * bright.mean() + 0.5 * cheek, 70, 225))
-    cast = (bright / bright.mean()).clip(0.85, 1.15)
-    ivory = np.array([1.03, 1.0, 0.93], np.float32)
-    colour: FloatArray = level * (0.5 + 0.5 * cast) * ivory
-    return colour.astype(np.float32)
+    tint = 0.75 * bright / bright.mean() + 0.25 * skin.mean(0) / skin.mean()
+    return (level * tint.clip(0.85, 1.15) * ivory).astype(np.float32)
 
 
 def _toned(layer: AnyArray, gain: FloatArray) -> AnyArray:
@@ -99,22 +107,33 @@ def _toned(layer: AnyArray, gain: FloatArray) -> AnyArray:
 def _with_own_teeth(
     paint: MouthPaint, rgb: Image, points: FloatArray, canonical: FloatArray
 ) -> MouthPaint:
-    """Put the portrait's own visible upper teeth in place of the bank's, when there are any."""
+    """Lay the portrait's own visible upper teeth over those of the bank, which then go on beside
+    and above them in the same tone; the bank's alone when no own teeth can be told."""
     import cv2
 
     flat, upper, lower, origin = flatten_mouth(rgb, points, canonical)
-    mask = upper_teeth_mask(flat, upper, np.where(np.isfinite(lower), lower, lower))
+    mask = upper_teeth_mask(flat, upper, lower)
     rows = np.flatnonzero((mask > 0.5).sum(1) > LAYER_WIDTH // 8)
     if not len(rows):
         return paint
     edge = int(rows[-1])
-    soft = np.round(cv2.GaussianBlur(mask, (0, 0), 0.8) * 255).astype(np.uint8)
     index = np.clip(np.arange(edge - UPPER_EDGE_ROW, edge - UPPER_EDGE_ROW + UPPER_ROWS), 0, None)
-    layer = np.dstack([flat, soft])[index]
-    from liveportrait.lite.mouth_cut import _ROWS_ABOVE
-
-    at = np.array([origin[0], origin[1] + (edge - _ROWS_ABOVE) / PX_PER_UNIT], np.float32)
-    return replace(paint, upper=np.ascontiguousarray(layer), upper_at=at, depth=float(origin[2]))
+    own, seen = flat[index].astype(np.float32), mask[index]
+    with np.errstate(invalid="ignore"):
+        seen = np.where((index[:, None] >= upper + 2) & (index[:, None] <= lower - 1), seen, 0)
+    place = np.arange(LAYER_WIDTH)
+    showing = np.flatnonzero((seen > 0.5).any(0))
+    sides = np.clip(np.minimum(place - showing[0], showing[-1] - place) / 10.0, 0, 1)
+    seen = (cv2.GaussianBlur(seen, (0, 0), 1.0) * sides)[..., None]
+    bank = paint.upper.astype(np.float32)
+    both = (seen[..., 0] > 0.9) & (bank[..., 3] > 200)
+    gain = own[both].mean(0) / bank[both][:, :3].mean(0) if both.sum() > 40 else np.ones(3)
+    colour = bank[..., :3] * gain
+    colour += (own - colour) * seen
+    cover = np.maximum(bank[..., 3:], 255 * seen)
+    layer = np.concatenate([colour, cover], -1).clip(0, 255).astype(np.uint8)
+    at = np.array([origin[0], origin[1] + (edge - ROWS_ABOVE) / PX_PER_UNIT], np.float32)
+    return replace(paint, upper=layer, upper_at=at, depth=float(origin[2]), seam=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +151,8 @@ def paint_mouth(frame: Image, paint: MouthPaint, mouth: MouthFrame) -> None:
     """Draw the inside of the mouth into ``frame`` [H, W, 3] in place; nothing when it is shut."""
     gaps = mouth.head[LOWER_INNER_LIP, 1] - mouth.head[UPPER_INNER_LIP, 1]
     gap = float(gaps.max())
+    if paint.seam and gap < _SEAM_GAP_UNITS:
+        _draw_seam(frame, mouth, 1.0 - gap / _SEAM_GAP_UNITS)
     if gap < _SMALLEST_GAP_UNITS:
         return
     outline = mouth.pixels[_OUTLINE]
@@ -145,6 +166,26 @@ def paint_mouth(frame: Image, paint: MouthPaint, mouth: MouthFrame) -> None:
     mask *= min(1.0, (gap - _SMALLEST_GAP_UNITS) / 1.5)
     layer = _interior(paint, mouth, gap, (left, top, right, bottom))
     blend(frame[top:bottom, left:right], layer, mask)
+
+
+def _draw_seam(frame: Image, mouth: MouthFrame, strength: float) -> None:
+    """Darken the line along which shut lips meet, in place."""
+    import cv2
+
+    line = (mouth.pixels[UPPER_INNER_LIP] + mouth.pixels[LOWER_INNER_LIP]) / 2  # [11, 2]
+    left, top = np.maximum(np.floor(line.min(0)).astype(int) - 4, 0)
+    right, bottom = np.minimum(
+        np.ceil(line.max(0)).astype(int) + 5, [frame.shape[1], frame.shape[0]]
+    )
+    if right - left < 4 or bottom - top < 4:
+        return
+    ink = np.zeros((bottom - top, right - left), np.uint8)
+    fixed = np.round((line - np.array([left, top])) * 16).astype(np.int32)
+    cv2.polylines(ink, [fixed], False, 255, 1, cv2.LINE_AA, 4)
+    soft = cv2.GaussianBlur(ink, (0, 0), 1.0).astype(np.float32) / 140.0
+    shade = 1.0 - _SEAM_DARKNESS * strength * np.minimum(soft, 1.0)
+    patch = frame[top:bottom, left:right]
+    patch[:] = (patch * shade[..., None]).astype(np.uint8)
 
 
 def _interior(
@@ -191,7 +232,7 @@ def _interior(
     inner += (low[..., :3] - inner) * (low[..., 3:] / 255.0)
     inner += (high[..., :3] - inner) * (high[..., 3:] / 255.0)
     # little light comes in: less under the upper lip, towards the corners and in a narrow mouth
-    under_lip = 0.55 + 0.45 * np.clip((y - lip_up) / 4.5, 0, 1)
+    under_lip = 0.68 + 0.32 * np.clip((y - lip_up) / 4.0, 0, 1)
     corners = 0.35 + 0.65 * np.clip(np.minimum(x - first, last - x) / 16.0, 0, 1)
-    opening = 0.62 + 0.38 * min(1.0, gap / 14.0)
+    opening = 0.75 + 0.25 * min(1.0, gap / 12.0)
     return inner * (under_lip * corners * opening)[..., None]  # type: ignore[no-any-return]

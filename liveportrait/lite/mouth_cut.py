@@ -17,7 +17,7 @@ from models.face_keypoints import LOWER_INNER_LIP, UPPER_INNER_LIP, fit_pose
 from models.shapes import AnyArray, FloatArray, Image
 
 TEETH_BEHIND_LIPS_UNITS = 5.0
-_ROWS_ABOVE, _ROWS_BELOW = 100, 150  # of the flattened mouth around the upper lip's middle
+ROWS_ABOVE, _ROWS_BELOW = 100, 150  # of the flattened mouth around the upper lip's middle
 _EDGE_SLACK_ROWS = 10
 _SPLIT = 0.6  # of the way from upper to lower lip: no upper tooth reaches below it
 
@@ -30,7 +30,7 @@ def flatten_mouth(
     points: [L, 3] pixels of ``rgb``; canonical: [L, 3] that person's head. Returns the picture
     [rows, LAYER_WIDTH, 3], the upper and lower inner lip's row per column [LAYER_WIDTH] (NaN
     beyond the corners), and the canonical (x, y, z) of the picture's origin (column middle, row
-    _ROWS_ABOVE).
+    ROWS_ABOVE).
     """
     import cv2
 
@@ -45,7 +45,7 @@ def flatten_mouth(
         np.float32,
     )
     columns = (np.arange(LAYER_WIDTH) + 0.5) / PX_PER_UNIT - HALF_WIDTH_UNITS
-    rows = (np.arange(_ROWS_ABOVE + _ROWS_BELOW) - _ROWS_ABOVE) / PX_PER_UNIT
+    rows = (np.arange(ROWS_ABOVE + _ROWS_BELOW) - ROWS_ABOVE) / PX_PER_UNIT
     grid = np.stack(np.meshgrid(columns, rows), -1)  # [rows, columns, 2]
     spots = np.concatenate([grid, np.zeros_like(grid[..., :1])], -1) + origin
     seen = (scale * (spots @ turn) + shift).astype(np.float32)
@@ -69,7 +69,7 @@ def _lip_rows(lip: FloatArray, columns: AnyArray) -> FloatArray:
     """A lip [n, 2] from corner to corner in units off the origin -> its row at each column."""
     order = np.argsort(lip[:, 0])
     height = np.interp(columns, lip[order, 0], lip[order, 1], left=np.nan, right=np.nan)
-    return (height * PX_PER_UNIT + _ROWS_ABOVE).astype(np.float32)
+    return (height * PX_PER_UNIT + ROWS_ABOVE).astype(np.float32)
 
 
 def whiteness(flat: AnyArray, inside: AnyArray) -> FloatArray:
@@ -169,4 +169,4 @@ def _cavity(clean: Image, upper: FloatArray, lower: FloatArray) -> AnyArray:
     y = top + down * (bottom - top)
     x = np.broadcast_to(across, y.shape)
     square = cv2.remap(clean, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
-    return cv2.GaussianBlur(square, (0, 0), 2.0)  # type: ignore[no-any-return]
+    return cv2.GaussianBlur(square, (0, 0), 3.5)  # type: ignore[no-any-return]
