@@ -26,5 +26,20 @@ def speech_corpus(
     make_corpus(out, hours, seed=seed, processes=processes)
 
 
+@app.command("distill-encoder")
+def distill_encoder(
+    corpus: Annotated[Path, typer.Option(help="folder made by speech-corpus")],
+    out: Annotated[Path, typer.Option(help="folder for the encoder")],
+    clips: Annotated[Path | None, typer.Option(help="folder of talking clips")] = None,
+    cache: Annotated[Path, typer.Option(help="targets and checkpoint")] = Path("runs/encoder"),
+    steps: Annotated[int, typer.Option(min=1)] = 1000,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Train the default speech encoder by distilling a speech recogniser's encoder."""
+    from dit.distill import DistillSettings, distill
+
+    distill(corpus, clips, out, cache, DistillSettings(steps=steps, threads=threads))
+
+
 if __name__ == "__main__":
     app()

@@ -15,12 +15,14 @@ identical features. Outside the voice the window is zero.
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
-from models.device import CompiledNetwork, DevicePolicy, compile_network
+from models.device import DEFAULT_CACHE_DIR, CompiledNetwork, DevicePolicy, compile_network
 from models.errors import MissingWeightsError, WeightsError
 from models.shapes import FloatArray
 from models.speech import SpeechFeatures, concatenate, frame_count, loudness_db
@@ -77,6 +79,7 @@ class SpeechEncoder:
         normalise: bool,
         window: EncoderWindow | None = None,
         name: str = "speech-encoder",
+        cache_dir: Path = DEFAULT_CACHE_DIR,
     ) -> None:
         self.window = window or EncoderWindow()
         self.dim = int(model.config.hidden_size)
@@ -85,7 +88,9 @@ class SpeechEncoder:
         self._centre = (_receptive_field(model.config) - 1) / 2
         self._module = _LastHiddenState(model).eval()
         example = torch.zeros(1, self.window.frames * SAMPLES_PER_FRAME)
-        self._network: CompiledNetwork = compile_network(self._module, (example,), policy, name)
+        self._network: CompiledNetwork = compile_network(
+            self._module, (example,), policy, name, cache_dir
+        )
         self._device = policy.device
 
     @classmethod
@@ -236,9 +241,13 @@ def load_wav2vec2(directory: Path) -> Any:
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
-    model, info = transformers.Wav2Vec2Model.from_pretrained(
-        directory, local_files_only=True, output_loading_info=True, dtype=torch.float32
-    )
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        model, info = transformers.Wav2Vec2Model.from_pretrained(
+            directory, local_files_only=True, output_loading_info=True, dtype=torch.float32
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        raise WeightsError(f"the weights in {directory} cannot be read: {error}") from error
     missing = sorted(k for k in info["missing_keys"] if k != "masked_spec_embed")
     if missing:
         raise WeightsError(f"{directory} lacks {len(missing)} weights, the first: {missing[0]}")
