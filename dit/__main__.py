@@ -41,5 +41,133 @@ def distill_encoder(
     distill(corpus, clips, out, cache, DistillSettings(steps=steps, threads=threads))
 
 
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+EncoderOption = Annotated[Path, typer.Option(help="speech encoder, a Hugging Face directory")]
+
+
+@app.command()
+def prepare(
+    clips: Annotated[Path, typer.Argument(help="folder of talking clips")],
+    out: Annotated[Path, typer.Argument(help="folder for tracks and training data")],
+    engine: Annotated[str, typer.Option(help="whose motion: lite")] = "lite",
+    encoder: EncoderOption = WEIGHTS / "encoder",
+    speech: Annotated[Path | None, typer.Option(help="folder made by speech-corpus")] = None,
+    tracks_only: Annotated[bool, typer.Option(help="stop before the speech features")] = False,
+) -> None:
+    """Turn talking clips (and a speech corpus) into training data; finished parts are kept."""
+    from dit.prepare import encode_corpus, make_shards, track_clips
+    from models.device import DevicePolicy
+    from models.face_landmarks import MediaPipeDetector
+    from models.wav2vec2 import SpeechEncoder
+
+    if engine != "lite":
+        raise typer.BadParameter(f"engine is {engine!r}; accepted: lite", param_hint="--engine")
+    problems = track_clips(clips, out, MediaPipeDetector(WEIGHTS / "face_landmarker.task"))
+    for problem in problems:
+        typer.echo(f"left out: {problem}", err=True)
+    if tracks_only:
+        return
+    loaded = SpeechEncoder.load(encoder, DevicePolicy.for_this_machine())
+    for line in make_shards(out, loaded):
+        typer.echo(line)
+    if speech is not None:
+        typer.echo(f"{encode_corpus(speech, out, loaded)} items of speech encoded")
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="folder made by prepare")],
+    out: Annotated[Path, typer.Argument(help="folder for state and checkpoints")],
+    engine: Annotated[str, typer.Option(help="whose motion")] = "lite",
+    encoder_name: Annotated[
+        str, typer.Option(help="encoder that the data was made with")
+    ] = "encoder",
+    steps: Annotated[int, typer.Option(min=1)] = 4000,
+    batch: Annotated[int, typer.Option(min=2)] = 48,
+    real_share: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.35,
+    width: Annotated[int, typer.Option(min=16)] = 160,
+    layers: Annotated[int, typer.Option(min=1)] = 4,
+    components: Annotated[int, typer.Option(min=1, help="of the speech features")] = 32,
+    seed: int = 1,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Train the motion network, or go on with a run in OUT. The result is OUT/best."""
+    import torch
+
+    from dit.model import NetworkConfig
+    from dit.train import STATE_FILE, TrainConfig, Trainer
+    from dit.training_data import load_training_data
+
+    torch.set_num_threads(threads)
+    loaded, alignments = load_training_data(data, engine, encoder_name, components)
+    for name, found in alignments.items():
+        verdict = (
+            f"sound {found.lag:+d} frames late" if found.trusted else "another sound, left out"
+        )
+        typer.echo(f"{name}: {verdict} (r {found.r:.2f})")
+    config = TrainConfig(steps=steps, batch=batch, real_share=real_share, seed=seed)
+    network = NetworkConfig(
+        len(loaded.layout.mean), loaded.projection.channels, width=width, layers=layers
+    )
+    trainer = Trainer(config, network, loaded)
+    if (out / STATE_FILE).is_file():
+        trainer.resume(out)
+    trainer.run(out, lambda r: typer.echo("  ".join(f"{k} {v:.4g}" for k, v in r.items())))
+
+
+@app.command()
+def sample(
+    audio: Annotated[Path, typer.Option(help="sound file of a voice")],
+    out: Annotated[Path, typer.Option(help="motion file to write (.npz)")],
+    checkpoint: Annotated[Path, typer.Option(help="motion checkpoint")] = WEIGHTS / "motion/lite",
+    encoder: EncoderOption = WEIGHTS / "encoder",
+    mode: Annotated[str, typer.Option(help="live or chunk")] = "chunk",
+    seed: int = 0,
+) -> None:
+    """Write the motion for a sound file: pitch, yaw, roll, t, scale, exp, one row per frame."""
+    import numpy as np
+
+    from dit.generator import MotionGenerator
+    from dit.prepare import MOTION_FIELDS
+    from models.device import DevicePolicy
+    from models.motion import concatenate
+    from models.sound import read_sound
+    from models.wav2vec2 import SpeechEncoder
+
+    if mode not in ("live", "chunk"):
+        raise typer.BadParameter(f"mode is {mode!r}; accepted: live, chunk", param_hint="--mode")
+    wave = read_sound(audio)
+    policy = DevicePolicy.for_this_machine()
+    generator = MotionGenerator.load(checkpoint, SpeechEncoder.load(encoder, policy), policy)
+    stream = generator.start(mode="live" if mode == "live" else "chunk", seed=seed)
+    motion = concatenate([stream.push(wave), stream.finish()])
+    np.savez(out, **{name: getattr(motion, name) for name in MOTION_FIELDS})
+    typer.echo(f"{len(motion)} frames for engine {generator.engine} -> {out}")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Argument(help="folder made by prepare")],
+    checkpoint: Annotated[Path, typer.Option(help="motion checkpoint")] = WEIGHTS / "motion/lite",
+    encoder: EncoderOption = WEIGHTS / "encoder",
+    speech: Annotated[Path | None, typer.Option(help="speech corpus, for closures")] = None,
+    report: Annotated[Path | None, typer.Option(help="folder for EVALUATION.md")] = None,
+) -> None:
+    """Compare generated lips with those of people who were never trained on."""
+    from dit.evaluate import evaluate as score
+    from dit.evaluate import markdown, write_report
+    from dit.generator import MotionGenerator
+    from models.device import DevicePolicy
+    from models.wav2vec2 import SpeechEncoder
+
+    policy = DevicePolicy.for_this_machine()
+    generator = MotionGenerator.load(checkpoint, SpeechEncoder.load(encoder, policy), policy)
+    evaluations = [score(generator, data, speech, mode) for mode in ("live", "chunk")]
+    command = "python -m dit evaluate"
+    typer.echo(markdown(evaluations, command))
+    if report is not None:
+        write_report(evaluations, report, command)
+
+
 if __name__ == "__main__":
     app()

@@ -19,6 +19,7 @@ from models.timing import FPS
 ARTICULATORS = ("gap", "width", "round", "jaw")
 # seconds in which a sound's influence falls to 1/e; rounding reaches furthest
 REACH_S = np.array((0.035, 0.060, 0.070, 0.050))
+NEIGHBOURS = 8  # sounds before and after a moment that can have a part in it
 BILABIAL, LABIODENTAL = frozenset("pbm"), frozenset("fv")
 
 
@@ -75,7 +76,7 @@ class Style:
 
     scale: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     reach: float = 1.0  # above 1 is slurred
-    lead_s: float = 0.03  # lips are in place before the sound
+    lead_s: float = 0.02  # lips are in place before the sound
     loudness_power: float = 0.5  # how much a loud sound opens the mouth further
     resting_width: float = 0.0
 
@@ -95,7 +96,7 @@ def random_style(rng: np.random.Generator) -> Style:
     return Style(
         scale=(float(scale[0]), float(scale[1]), float(scale[2]), float(scale[0] * scale[3])),
         reach=float(np.exp(rng.normal(0.1, 0.2))),
-        lead_s=float(rng.uniform(0.0, 0.06)),
+        lead_s=float(rng.uniform(0.0, 0.04)),
         loudness_power=float(rng.uniform(0.2, 0.8)),
         resting_width=float(rng.normal(0.0, 1.0)),
     )
@@ -106,11 +107,13 @@ def articulate(times: PhonemeTimes, loudness_db: FloatArray, style: Style) -> Li
     count = len(loudness_db)
     at_s = (np.arange(count) + 0.5) / FPS + style.lead_s
     middle, half, shape, firm = _segments(times)
-    distance = np.maximum(0.0, np.abs(at_s[:, None] - middle) - half)  # [T, P]
+    near = np.searchsorted(middle, at_s)[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS)
+    near = np.clip(near, 0, len(middle) - 1)  # [T, 2 n]; farther sounds have no weight
+    distance = np.maximum(0.0, np.abs(at_s[:, None] - middle[near]) - half[near])
     tracks = np.empty((count, len(ARTICULATORS)))
     for index, reach_s in enumerate(REACH_S * style.reach):
-        weight = firm[:, index] * np.exp(-distance / reach_s) + 1e-9
-        tracks[:, index] = weight @ shape[:, index] / weight.sum(1)
+        weight = firm[near, index] * np.exp(-distance / reach_s) + 1e-9
+        tracks[:, index] = (weight * shape[near, index]).sum(1) / weight.sum(1)
     effort = _effort(loudness_db) ** style.loudness_power
     tracks[:, (0, 3)] *= effort[:, None]
     tracks *= style.scale
