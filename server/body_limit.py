@@ -14,7 +14,7 @@ class _TooLargeError(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware; a declared length is refused at once, an undeclared one when it is passed."""
+    """ASGI middleware; a declared length is refused at once, another when it is passed."""
 
     def __init__(self, app: ASGIApp, max_audio_bytes: int) -> None:
         self._app = app

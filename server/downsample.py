@@ -22,7 +22,8 @@ def _low_pass() -> FloatArray:
     places = np.arange(-MARGIN_SAMPLES, MARGIN_SAMPLES + 1)
     taps = np.sinc(2 * _CUTOFF_HZ / PLAYOUT_RATE_HZ * places)
     taps *= np.kaiser(len(places), _KAISER_BETA)
-    return (taps / taps.sum() / 32768.0).astype(np.float32)
+    scaled: FloatArray = (taps / taps.sum() / 32768.0).astype(np.float32)
+    return scaled
 
 
 _TAPS = _low_pass()

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -71,10 +71,10 @@ class EngineClient:
     def __init__(self, config: EngineConfig, ring_name: str, lanes: int, warm_image: bytes) -> None:
         self.info: EngineInfo | None = None
         self.restarts = 0
-        self.on_reply: Callable[[Reply], None] = lambda reply: None
+        self.on_reply: Callable[[Reply], None] = _ignore
         self.on_lost: Callable[[], None] = lambda: None
         self.on_ready: Callable[[], None] = lambda: None
-        self.on_failed: Callable[[EngineFailedError], None] = lambda error: None
+        self.on_failed: Callable[[EngineFailedError], None] = _ignore
         self._start = WorkerStart(config, ring_name, lanes, warm_image)
         self._context = multiprocessing.get_context("spawn")
         self._generation = itertools.count(1)
@@ -257,7 +257,7 @@ class EngineClient:
         log.error("engine_failed", reason=message)
         self.on_failed(self._failed)
 
-    def _keep(self, work: "asyncio.coroutines.Coroutine[None, None, None]") -> None:
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -265,10 +265,15 @@ class EngineClient:
 
 def portrait_error(code: str, message: str) -> VisavisError:
     """The named error of a refusal that came over the pipe."""
-    for known in (*PortraitError.__subclasses__(), PortraitError):
-        if known.code == code:
-            return known(message)
+    kinds: list[type[VisavisError]] = [*PortraitError.__subclasses__(), PortraitError]
+    for kind in kinds:
+        if kind.code == code:
+            return kind(message)
     return VisavisError(message)
+
+
+def _ignore(_: object) -> None:
+    """Until somebody listens."""
 
 
 def _send_all(worker: _Worker) -> None:

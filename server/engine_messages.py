@@ -28,7 +28,7 @@ class ForgetPortrait:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Begin a motion stream whose first frame is ``start_frame``; frames go to ring lane ``lane``."""
+    """Begin a motion stream at ``start_frame``; its frames go to a lane of the ring."""
 
     session_id: str
     avatar_id: str

@@ -14,6 +14,7 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
+from aiortc.sdp import SessionDescription
 
 from models.errors import VisavisError
 from models.shapes import PcmArray
@@ -76,19 +77,10 @@ class Peer:
         check_offer(offer_sdp)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
-            video = [t for t in self._connection.getTransceivers() if t.kind == "video"]
-            if not video:
-                raise BadSdpError("the offer has no video section; it must ask for video")
-            # aiortc keeps the offer's direction as seen from here
-            if not any("send" in (t._offerDirection or "") for t in video):
-                raise BadSdpError("the offer's video section does not want to receive")
             self._connection.addTrack(self.tracks.video)
             self._connection.addTrack(self.tracks.audio)
             await self._connection.setLocalDescription(await self._connection.createAnswer())
-        except BadSdpError:
-            await self.close()
-            raise
-        except Exception as error:  # the parser fails in as many ways as there are bad offers
+        except Exception as error:  # aiortc raises whatever it trips over
             await self.close()
             raise BadSdpError(f"the offer cannot be answered: {error}") from error
         sdp: str = self._connection.localDescription.sdp
@@ -125,5 +117,12 @@ def check_offer(sdp: str) -> None:
     """Raises BadSdpError for what is no session description at all."""
     if len(sdp) > MAX_SDP_CHARS:
         raise BadSdpError(f"the offer has {len(sdp)} characters; accepted: {MAX_SDP_CHARS}")
-    if not sdp.lstrip().startswith("v=0"):
+    if not sdp.startswith("v=0"):
         raise BadSdpError("the offer is no session description: it does not begin with v=0")
+    try:
+        media = SessionDescription.parse(sdp).media
+    except Exception as error:  # the parser fails in as many ways as there are bad offers
+        raise BadSdpError(f"the offer is a damaged session description: {error}") from error
+    video = [section for section in media if section.kind == "video"]
+    if not any(section.direction in ("recvonly", "sendrecv") for section in video):
+        raise BadSdpError("the offer must have a video section that wants to receive")

@@ -16,10 +16,10 @@ class MotionBody(BaseModel):
 
     model_config = _STRICT
 
-    head: float = Field(1.0, ge=0, le=MAX_LEVEL)
-    expression: float = Field(1.0, ge=0, le=MAX_LEVEL)
-    blink: float = Field(1.0, ge=0, le=MAX_LEVEL)
-    gaze: float = Field(1.0, ge=0, le=MAX_LEVEL)
+    head: float = Field(default=1.0, ge=0, le=MAX_LEVEL)
+    expression: float = Field(default=1.0, ge=0, le=MAX_LEVEL)
+    blink: float = Field(default=1.0, ge=0, le=MAX_LEVEL)
+    gaze: float = Field(default=1.0, ge=0, le=MAX_LEVEL)
 
     def levels(self) -> MotionLevels:
         """The engine's form."""
@@ -34,10 +34,10 @@ class SessionBody(BaseModel):
     avatar_id: str = Field(max_length=100)
     mode: Mode = "live"
     voice_in: VoiceIn = "both"
-    motion: MotionBody = MotionBody()
-    idle_timeout_s: float | None = Field(None, gt=0)
-    max_duration_s: float | None = Field(None, gt=0)
-    seed: int | None = Field(None, ge=0, lt=2**31)
+    motion: MotionBody = Field(default_factory=MotionBody)
+    idle_timeout_s: float | None = Field(default=None, gt=0)
+    max_duration_s: float | None = Field(default=None, gt=0)
+    seed: int | None = Field(default=None, ge=0, lt=2**31)
 
 
 class OfferBody(BaseModel):

@@ -140,8 +140,8 @@ class Session:
     def tick(self) -> PacedMedia:
         """Move the media clock on by 20 ms and return what is to be played in them."""
         position = self.position
-        self._pass_marks(position)
         self.voice.fill(self._target)
+        self._pass_marks(position)
         self._feed()
         sound = self.voice.timeline.read(position, PACKET_SAMPLES)
         picture_due = self.picture_due
@@ -177,7 +177,7 @@ class Session:
         return self.voice.queue.open(speech_id or new_speech_id())
 
     def interrupt(self) -> InterruptedSpeech | None:
-        """Silence now, the face to rest; returns what was being heard (or was next), if anything."""
+        """Silence now, the face to rest; returns what was being heard (or was next)."""
         resume = self._rewindable(self.frame + _INTERRUPT_LEAD_FRAMES)
         self._feed()
         cut = self.voice.interrupt(self.position, resume * SAMPLES_PER_PICTURE)

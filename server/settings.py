@@ -36,14 +36,14 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_sessions: int = Field(2, ge=1, le=256)
-    max_uploaded_avatars: int = Field(64, ge=0)
-    max_audio_bytes: int = Field(50 * 1024 * 1024, ge=1024)
-    max_speech_s: float = Field(300.0, gt=0)
-    idle_timeout_s: float = Field(600.0, gt=0)
-    max_duration_s: float = Field(3600.0, gt=0)
-    connect_timeout_s: float = Field(60.0, gt=0)
-    lost_client_grace_s: float = Field(5.0, ge=0)
+    max_sessions: int = Field(default=2, ge=1, le=256)
+    max_uploaded_avatars: int = Field(default=64, ge=0)
+    max_audio_bytes: int = Field(default=50 * 1024 * 1024, ge=1024)
+    max_speech_s: float = Field(default=300.0, gt=0)
+    idle_timeout_s: float = Field(default=600.0, gt=0)
+    max_duration_s: float = Field(default=3600.0, gt=0)
+    connect_timeout_s: float = Field(default=60.0, gt=0)
+    lost_client_grace_s: float = Field(default=5.0, ge=0)
 
 
 class Settings(BaseSettings):
@@ -54,16 +54,16 @@ class Settings(BaseSettings):
     )
 
     host: str = "127.0.0.1"
-    port: int = Field(9995, ge=0, le=65535)
+    port: int = Field(default=9995, ge=0, le=65535)
     engine: str = "lite"
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_keys: Annotated[list[str], NoDecode] = []
     allow_without_keys: bool = False
     ice_servers: list[IceServer] = []
-    video_bitrate: int = Field(1_500_000, ge=100_000, le=20_000_000)
-    max_video_bitrate: int = Field(3_000_000, ge=100_000, le=50_000_000)
-    limits: Limits = Limits()
+    video_bitrate: int = Field(default=1_500_000, ge=100_000, le=20_000_000)
+    max_video_bitrate: int = Field(default=3_000_000, ge=100_000, le=50_000_000)
+    limits: Limits = Field(default_factory=Limits)
 
     @field_validator("api_keys", mode="before")
     @classmethod
@@ -112,7 +112,7 @@ def load_settings(config: Path | None = None, **command_line: Any) -> Settings:
         raise ConfigError(f"the settings file {path} must hold names and values")
     given = {name: value for name, value in command_line.items() if value is not None}
     try:
-        settings = Settings(**values, _cli=given)
+        settings = Settings(**{**values, "_cli": given})
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"

@@ -79,11 +79,11 @@ class SessionVoice:
         """Once per 20 ms of media time: write speech up to ``target``, silence where due."""
         self._write_speech(target)
         self._watch_microphone()
-        missing = target - JITTER_SAMPLES - self.timeline.written
+        awaited = self._microphone.running or self.queue.first is not None
+        missing = target - (JITTER_SAMPLES if awaited else 0) - self.timeline.written
         if missing > 0:
             self.timeline.write_silence(missing)
-            if self._microphone.running or self.queue.first is not None:
-                self.padded_samples += missing
+            self.padded_samples += missing if awaited else 0
 
     def push_microphone(self, pcm: PcmArray, target: int) -> None:
         """Voice [n] of the microphone, just arrived."""

@@ -1,4 +1,4 @@
-"""One session inside the engine worker: its voice that waits, its motion that waits for pictures."""
+"""One session inside the engine worker: voice that waits, motion that waits for pictures."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.fixtures import live_server, needs_chromium
+from tests.server_fixtures import fake_server
 
-__all__ = ["live_server", "needs_chromium"]
+__all__ = ["fake_server", "live_server", "needs_chromium"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

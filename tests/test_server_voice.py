@@ -1,0 +1,163 @@
+import itertools
+
+import numpy as np
+
+from server.media_time import PACKET_SAMPLES, from_ms
+from server.voice import JITTER_SAMPLES, SessionVoice
+from tests.server_fixtures import tone
+
+QUIET = np.zeros(PACKET_SAMPLES, np.int16)
+LOUD = tone(0.02)
+AHEAD = from_ms(520)
+
+
+def make_voice() -> SessionVoice:
+    numbers = itertools.count(1)
+    return SessionVoice(48_000 * 60, lambda: f"mic{next(numbers)}")
+
+
+def test_nobody_speaks_and_the_timeline_is_silence_up_to_the_target() -> None:
+    voice = make_voice()
+    voice.fill(AHEAD)
+    assert voice.timeline.written == AHEAD
+    assert not voice.timeline.read(0, AHEAD).any()
+    assert voice.padded_samples == 0
+    assert voice.quiet
+
+
+def test_a_whole_speech_is_written_without_a_gap_and_marked() -> None:
+    voice = make_voice()
+    speech = tone(0.5)
+    utterance = voice.queue.open("a")
+    voice.queue.add(utterance, speech)
+    utterance.closed = True
+    for position in range(0, 48_000, PACKET_SAMPLES):
+        voice.fill(position + AHEAD)
+    np.testing.assert_array_equal(voice.timeline.read(0, len(speech)), speech)
+    start, end = voice.pass_marks(48_000)
+    assert (start.position, start.starts) == (0, True)
+    assert (end.position, end.starts) == (len(speech), False)
+
+
+def test_a_microphone_in_step_is_never_padded_nor_dropped() -> None:
+    voice = make_voice()
+    for position in range(0, 10 * 48_000, PACKET_SAMPLES):
+        voice.fill(position + AHEAD)
+        voice.push_microphone(LOUD, position + AHEAD)
+    assert voice.padded_samples == 0
+    assert voice.dropped_samples == 0
+    assert voice.microphone_running
+
+
+def test_jitter_within_the_margin_costs_nothing() -> None:
+    voice = make_voice()
+    random = np.random.default_rng(3)
+    late: list[int] = []
+    for tick in range(1000):
+        position = tick * PACKET_SAMPLES
+        voice.fill(position + AHEAD)
+        late.append(tick + int(random.integers(0, 3)))  # up to 40 ms late
+        for due in [due for due in late if due <= tick]:
+            late.remove(due)
+            voice.push_microphone(LOUD, position + AHEAD)
+    assert voice.padded_samples == 0
+    assert voice.dropped_samples == 0
+
+
+def test_a_slow_microphone_clock_is_padded_and_a_fast_one_shortened() -> None:
+    slow, fast = make_voice(), make_voice()
+    for tick in range(3000):
+        target = tick * PACKET_SAMPLES + AHEAD
+        slow.fill(target)
+        fast.fill(target)
+        if tick % 100:  # 1 % slow
+            slow.push_microphone(LOUD, target)
+        for _ in range(2 if tick % 100 == 0 else 1):
+            fast.push_microphone(LOUD, target)
+        assert slow.timeline.written >= target - JITTER_SAMPLES
+        assert fast.timeline.written <= target + from_ms(160)
+    assert slow.padded_samples > 0
+    assert slow.dropped_samples == 0
+    assert fast.padded_samples == 0
+    assert fast.dropped_samples > 0
+
+
+def test_microphone_speech_gets_marks_of_its_own() -> None:
+    voice = make_voice()
+    target = AHEAD
+    for packet in [QUIET] * 20 + [LOUD] * 50 + [QUIET] * 50:
+        voice.fill(target)
+        voice.push_microphone(packet, target)
+        target += PACKET_SAMPLES
+    start, end = voice.pass_marks(target)
+    assert start.starts
+    assert not end.starts
+    assert start.speech_id == end.speech_id == "mic1"
+    heard_ms = (end.position - start.position) / 48
+    assert 1000 <= heard_ms <= 1500  # the loud second and the hangover
+
+
+def test_api_speech_has_the_floor_and_the_microphone_comes_back_after_it() -> None:
+    voice = make_voice()
+    utterance = voice.queue.open("a")
+    voice.queue.add(utterance, tone(0.2, level=0.9))
+    utterance.closed = True
+    voice.fill(AHEAD // 8)
+    voice.push_microphone(LOUD, AHEAD // 8)
+    assert voice.dropped_samples == PACKET_SAMPLES
+    voice.fill(AHEAD)
+    voice.fill(AHEAD + PACKET_SAMPLES)
+    voice.push_microphone(LOUD, AHEAD + PACKET_SAMPLES)
+    assert voice.dropped_samples == PACKET_SAMPLES
+    assert voice.microphone_running
+
+
+def test_a_microphone_that_stops_ends_its_speech() -> None:
+    voice = make_voice()
+    target = AHEAD
+    for tick in range(100):
+        voice.fill(target)
+        if tick < 50:
+            voice.push_microphone(LOUD, target)
+        target += PACKET_SAMPLES
+    assert not voice.microphone_running
+    assert [mark.starts for mark in voice.pass_marks(target)] == [True, False]
+
+
+def test_odd_packets_of_a_microphone_add_up() -> None:
+    voice = make_voice()
+    voice.fill(AHEAD)
+    speech = tone(0.2)
+    for start in range(0, len(speech), 441):
+        voice.push_microphone(speech[start : start + 441], AHEAD + start)
+    whole = len(speech) // PACKET_SAMPLES * PACKET_SAMPLES
+    written = voice.timeline.read(voice.timeline.written - whole, whole)
+    np.testing.assert_array_equal(written, speech[:whole])
+
+
+def test_interrupt_reports_what_was_heard_and_empties_everything() -> None:
+    voice = make_voice()
+    for name in ("a", "b"):
+        utterance = voice.queue.open(name)
+        voice.queue.add(utterance, tone(1.0))
+        utterance.closed = True
+    voice.fill(AHEAD)
+    voice.pass_marks(0)
+    cut = voice.interrupt(from_ms(300), from_ms(400))
+    assert [(speech.speech_id, speech.heard) for speech in cut] == [("a", from_ms(300)), ("b", 0)]
+    assert voice.quiet
+    assert voice.timeline.written == from_ms(400)
+    assert voice.timeline.read(from_ms(290), from_ms(10)).any()
+    assert not voice.timeline.read(from_ms(305), from_ms(95)).any()
+    voice.fill(AHEAD)
+    assert not voice.timeline.read(from_ms(305), AHEAD).any()
+
+
+def test_a_stream_that_runs_dry_is_padded_and_counted() -> None:
+    voice = make_voice()
+    utterance = voice.queue.open("a")
+    voice.queue.add(utterance, tone(0.2))
+    for tick in range(50):
+        voice.fill(AHEAD + tick * PACKET_SAMPLES)
+    assert voice.padded_samples > 0
+    assert voice.timeline.written >= AHEAD + 49 * PACKET_SAMPLES - JITTER_SAMPLES
