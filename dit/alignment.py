@@ -28,8 +28,8 @@ class VoiceToMouth:
 
     def __call__(self, condition: FloatArray) -> FloatArray:
         """condition: [T, C] -> articulators [T, 4]."""
-        guess: FloatArray = (stacked(condition, NEIGHBOURS) - self.mean) @ self.weights
-        return guess + self.offset
+        guess = (stacked(condition, NEIGHBOURS) - self.mean) @ self.weights
+        return np.asarray(guess + self.offset, np.float32)
 
 
 @dataclass(frozen=True, slots=True)

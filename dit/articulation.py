@@ -105,7 +105,7 @@ def random_style(rng: np.random.Generator) -> Style:
 def articulate(times: PhonemeTimes, loudness_db: FloatArray, style: Style) -> LipTracks:
     """Lip movement for phonemes with known times and the loudness of the same sound [T]."""
     count = len(loudness_db)
-    at_s = (np.arange(count) + 0.5) / FPS + style.lead_s
+    at_s = ((np.arange(count) + 0.5) / FPS + style.lead_s).astype(np.float32)
     middle, half, shape, firm = _segments(times)
     near = np.searchsorted(middle, at_s)[:, None] + np.arange(-NEIGHBOURS, NEIGHBOURS)
     near = np.clip(near, 0, len(middle) - 1)  # [T, 2 n]; farther sounds have no weight
@@ -148,8 +148,7 @@ def _effort(loudness_db: FloatArray) -> FloatArray:
     usual = float(np.median(speaking)) if len(speaking) else 0.0
     padded = np.pad(loudness_db, 2, mode="edge")
     smooth = np.stack([padded[i : i + len(loudness_db)] for i in range(5)]).max(0)
-    effort: FloatArray = np.clip(10 ** ((smooth - usual) / 30.0), 0.55, 1.6)
-    return effort
+    return np.asarray(np.clip(10 ** ((smooth - usual) / 30.0), 0.55, 1.6), np.float32)
 
 
 def _held(times: PhonemeTimes, sounds: frozenset[str], at_s: FloatArray) -> FloatArray:
@@ -158,12 +157,12 @@ def _held(times: PhonemeTimes, sounds: frozenset[str], at_s: FloatArray) -> Floa
     The frame nearest to the sound's middle is always 1: at 25 FPS a short closure falls between
     two frames, and a mouth that does not shut for /p/ is what people notice first.
     """
-    held = np.zeros(len(at_s))
+    held = np.zeros(len(at_s), np.float32)
     for symbol, start, end in zip(times.symbols, times.start_s, times.end_s, strict=True):
         if symbol not in sounds:
             continue
         middle = 0.5 * (float(start) + float(end)) - 0.01
         half = max(0.02, 0.5 * (float(end) - float(start)) - 0.02)
         distance = np.maximum(0.0, np.abs(at_s - middle) - half)
-        held = np.maximum(held, np.clip(1.0 - distance / 0.045, 0.0, 1.0))
+        held = np.maximum(held, np.clip(1.0 - distance / 0.045, 0.0, 1.0)).astype(np.float32)
     return held

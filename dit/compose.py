@@ -99,8 +99,8 @@ def ease_mouth(motion: Motion, held: Motion, done: int, parts: FaceParts) -> Mot
     ``done``: frames of the easing that were shown before ``motion`` begins.
     """
     at = (done + 1 + np.arange(len(motion))) / EASE_FRAMES
-    share = np.clip(at, 0.0, 1.0)
-    share = (share**2 * (3 - 2 * share)).astype(np.float32)[:, None, None]
+    way = np.clip(at, 0.0, 1.0)
+    share = (way**2 * (3 - 2 * way)).astype(np.float32)[:, None, None]
     exp = motion.exp.copy()
     moved = [*parts.mouth, *parts.brows]
     exp[:, moved] = (1 - share) * held.exp[:, moved] + share * exp[:, moved]

@@ -142,9 +142,9 @@ class WindowSampler:
         frames = np.arange(motion.shape[1])
         known *= ~(late[:, None] & (frames >= until[:, None]))[..., None]
         known *= (rng.random(count) >= masking.no_voice)[:, None, None]
-        spread = masking.context_noise * rng.random((count, 1, 1))
+        spread = masking.context_noise * rng.random((count, 1, 1), np.float32)
         seen = motion[:, :CONTEXT_FRAMES]
-        seen = seen + spread * rng.standard_normal(seen.shape)
+        seen = seen + spread * rng.standard_normal(seen.shape, np.float32)
         kept = np.broadcast_to(
             (rng.random(count) >= masking.no_context)[:, None, None], (*seen.shape[:2], 1)
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from dit.layout import FaceParts
 from models.motion import Motion, rest
-from models.shapes import FloatArray, IntArray
+from models.shapes import AnyArray, FloatArray, IntArray
 from models.timing import FPS
 
 BLINK_BLOCK_FRAMES = 4 * FPS  # one blink in each, away from its ends: 2 to 6 s between blinks
@@ -32,7 +32,7 @@ SWAYS = {
 def idle_pose(frames: IntArray, seed: int) -> Motion:
     """Head of somebody who sits and listens, at absolute ``frames`` [T]; relative motion."""
     motion = rest(len(frames))
-    at_s = frames / FPS
+    at_s = (frames / FPS).astype(np.float64)
     breath = np.sin(2 * np.pi * BREATHS_HZ * at_s + _uniform(seed, 1) * 2 * np.pi)
     sway = {name: _sway(at_s, seed, name) for name in SWAYS}
     pitch = sway["pitch"] - 0.25 * breath
@@ -105,7 +105,7 @@ def _by_block(
     return values
 
 
-def _sway(at_s: FloatArray, seed: int, name: str) -> FloatArray:
+def _sway(at_s: AnyArray, seed: int, name: str) -> FloatArray:
     """Three slow waves with no common period."""
     amplitude, period_s = SWAYS[name]
     salt = 10 + list(SWAYS).index(name)

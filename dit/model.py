@@ -53,12 +53,12 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.half = width // 2
+        self.rates = width // 2
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(self, time: Tensor) -> Tensor:
         rates = torch.exp(
-            -math.log(ROTARY_BASE) * torch.arange(self.half, device=time.device) / self.half
+            -math.log(ROTARY_BASE) * torch.arange(self.rates, device=time.device) / self.rates
         )
         angle = 1000.0 * time[:, None] * rates
         embedded: Tensor = self.mlp(torch.cat([angle.cos(), angle.sin()], -1))
@@ -70,7 +70,8 @@ class Block(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        width, self.heads, self.dropout = config.width, config.heads, config.dropout
+        width = config.width
+        self.heads, self.dropout = config.heads, config.dropout
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
         self.qkv = nn.Linear(width, 3 * width)
@@ -92,8 +93,8 @@ class Block(nn.Module):
             :, None
         ].chunk(6, -1)  # each [B, 1, width]
         x = x + gate1 * self.attend(self.norm1(x) * (1 + scale1) + shift1)
-        branch: Tensor = self.mlp(self.norm2(x) * (1 + scale2) + shift2)
-        return x + gate2 * branch
+        mixed: Tensor = x + gate2 * self.mlp(self.norm2(x) * (1 + scale2) + shift2)
+        return mixed
 
     def attend(self, x: Tensor) -> Tensor:
         """Every frame looks at every frame: [B, T, width] -> the same."""

@@ -36,7 +36,8 @@ class MotionPlanner:
         sampling = self._checkpoint.sampling
         predict = self._predictor(np.concatenate([context, known], 1), condition)
         schedule = FlowSchedule()
-        return sample(predict, noise[None], schedule, even_times(sampling.steps))[0]
+        planned: FloatArray = sample(predict, noise[None], schedule, even_times(sampling.steps))[0]
+        return planned
 
     def amplified(self, vectors: FloatArray) -> FloatArray:
         """Undo the flattening of low temperature: the mouth's way from rest times its gain."""

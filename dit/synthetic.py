@@ -12,7 +12,7 @@ from dit.articulation import ARTICULATORS, Style, articulate
 from dit.layout import FACE_PARTS
 from dit.speech_phonemes import PhonemeTimes
 from models.motion import Motion
-from models.shapes import KEYPOINTS, FloatArray
+from models.shapes import KEYPOINTS, FloatArray, IntArray
 from models.timing import FPS
 
 # places in the list of keypoints (models/face_keypoints.py)
@@ -83,8 +83,8 @@ def synthetic_motion(
     mouth = list(FACE_PARTS["lite"].mouth)
     rest_of_face = borrowed.exp - np.median(borrowed.exp, 0)
     rest_of_face[:, mouth] = exp[:, mouth]
-    ramp = np.clip(np.arange(count, dtype=np.float32) / RAMP_FRAMES, 0, 1)
-    ramp = ramp**2 * (3 - 2 * ramp)
+    way = np.clip(np.arange(count) / RAMP_FRAMES, 0, 1)
+    ramp = (way**2 * (3 - 2 * way)).astype(np.float32)
     return Motion(
         borrowed.pitch * ramp,
         borrowed.yaw * ramp,
@@ -95,20 +95,19 @@ def synthetic_motion(
     )
 
 
-def body_at(body: Motion, frames: FloatArray) -> Motion:
+def body_at(body: Motion, frames: IntArray) -> Motion:
     """A motion at chosen frames [T]."""
-    at = frames.astype(np.int64)
+    at = frames
     return Motion(
         body.pitch[at], body.yaw[at], body.roll[at], body.t[at], body.scale[at], body.exp[at]
     )
 
 
-def there_and_back(length: int, count: int, rng: np.random.Generator) -> FloatArray:
+def there_and_back(length: int, count: int, rng: np.random.Generator) -> IntArray:
     """``count`` frame numbers below ``length`` that run forwards and backwards without a jump."""
     period = max(1, 2 * (length - 1))
     place = (int(rng.integers(period)) + np.arange(count)) % period
-    frames: FloatArray = np.minimum(place, period - place) if length > 1 else np.zeros(count)
-    return frames
+    return np.minimum(place, period - place) if length > 1 else np.zeros(count, np.int64)
 
 
 def _wander(
@@ -119,5 +118,4 @@ def _wander(
     at = np.arange(count) / step
     low = at.astype(np.int64)
     share = (at - low)[:, None]
-    joined: FloatArray = (1 - share) * knots[low] + share * knots[low + 1]
-    return joined
+    return np.asarray((1 - share) * knots[low] + share * knots[low + 1], np.float32)
