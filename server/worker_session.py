@@ -13,6 +13,7 @@ from server.engine import Engine, MotionLevels, MotionStream
 from server.engine_messages import FeedSession, OpenSession, RewindSession
 
 STEP_SAMPLES = 5 * SAMPLES_PER_FRAME  # voice per push: other sessions get their turn in between
+CATCH_UP_FRAMES = 3  # after falling behind: far enough ahead that the next picture is in time
 
 
 @dataclass(slots=True)
@@ -54,6 +55,15 @@ class WorkerSession:
             self.voice.append(command.voice)
         self.played_frame = command.played_frame
         self.render_until = command.render_until
+        self._skip_late()
+
+    def _skip_late(self) -> None:
+        """A machine too slow for every picture shows fewer, instead of all of them too late."""
+        if self.next_frame >= self.played_frame:
+            return
+        while self.motions and self.next_frame < self.played_frame + CATCH_UP_FRAMES:
+            self.motions.popleft()
+            self.next_frame += 1
 
     def step(self, engine: Engine) -> int:
         """Push at most STEP_SAMPLES of voice; returns the frames this committed."""

@@ -5,7 +5,7 @@ import { byId, icon } from "./dom.js";
 export class Stage {
   #video = byId("video", HTMLVideoElement);
   #poster = byId("poster", HTMLImageElement);
-  #halo = byId("halo", HTMLImageElement);
+  #halo = byId("halo", HTMLCanvasElement);
   #sound = byId("sound", HTMLButtonElement);
   /** @type {() => void} */
   #onSoundHeldBack;
@@ -13,6 +13,7 @@ export class Stage {
   /** @param {() => void} onSoundHeldBack the browser allows no sound before another click */
   constructor(onSoundHeldBack) {
     this.#onSoundHeldBack = onSoundHeldBack;
+    this.#poster.addEventListener("load", () => this.#drawHalo());
     this.#sound.addEventListener("click", () => this.toggleSound());
     this.#video.addEventListener("volumechange", () => this.#showSound());
   }
@@ -20,7 +21,6 @@ export class Stage {
   /** @param {string} imageUrl */
   setPortrait(imageUrl) {
     this.#poster.src = imageUrl;
-    this.#halo.src = imageUrl;
   }
 
   /**
@@ -58,6 +58,17 @@ export class Stage {
 
   toggleSound() {
     this.#video.muted = !this.#video.muted;
+  }
+
+  /** The portrait, blurred, with room around it for the blur to fade out. */
+  #drawHalo() {
+    const { width, height } = this.#halo;
+    const pen = this.#halo.getContext("2d");
+    // Without filters (Safari) the hard-edged picture would show: no halo then.
+    if (!pen || typeof pen.filter !== "string") return;
+    pen.clearRect(0, 0, width, height);
+    pen.filter = "blur(8px) saturate(1.6)";
+    pen.drawImage(this.#poster, 0.1 * width, 0.1 * height, 0.8 * width, 0.8 * height);
   }
 
   #showSound() {
