@@ -177,6 +177,8 @@ class EngineWorker:
 
     def _render_batch(self) -> None:
         """The most urgent frames of all sessions, in one call."""
+        for session in self._sessions.values():
+            session.skip_late()
         due = [
             (session.slack_frames + place, session, session.next_frame + place)
             for session in self._sessions.values()

@@ -55,9 +55,8 @@ class WorkerSession:
             self.voice.append(command.voice)
         self.played_frame = command.played_frame
         self.render_until = command.render_until
-        self._skip_late()
 
-    def _skip_late(self) -> None:
+    def skip_late(self) -> None:
         """A machine too slow for every picture shows fewer, instead of all of them too late."""
         if self.next_frame >= self.played_frame:
             return
