@@ -2,11 +2,15 @@
 
 import { byId, icon } from "./dom.js";
 
+// When the portrait has faded out.
+const STILL_AFTER_MS = 600;
+
 export class Stage {
   #video = byId("video", HTMLVideoElement);
   #poster = byId("poster", HTMLImageElement);
   #halo = byId("halo", HTMLCanvasElement);
   #sound = byId("sound", HTMLButtonElement);
+  #portraitUrl = "";
   /** @type {() => void} */
   #onSoundHeldBack;
 
@@ -20,6 +24,7 @@ export class Stage {
 
   /** @param {string} imageUrl */
   setPortrait(imageUrl) {
+    this.#portraitUrl = imageUrl;
     this.#poster.src = imageUrl;
   }
 
@@ -35,6 +40,8 @@ export class Stage {
       if (video.srcObject !== stream) return;
       document.documentElement.dataset["picture"] = "live";
       onFirstPicture(atMs);
+      const portraitUrl = this.#portraitUrl;
+      setTimeout(() => void this.#keepStill(stream, portraitUrl), STILL_AFTER_MS);
     };
     video.srcObject = stream;
     // Old browsers lack it, whatever the types say.
@@ -54,6 +61,25 @@ export class Stage {
   clear() {
     delete document.documentElement.dataset["picture"];
     this.#video.srcObject = null;
+  }
+
+  /**
+   * From now on the poster is the face as it was first seen: the server cuts photographs to the face, and the
+   * end of the session should not jump back to the whole of one.
+   *
+   * @param {MediaStream} stream
+   * @param {string} portraitUrl what the stream shows; another one may have been chosen since
+   */
+  async #keepStill(stream, portraitUrl) {
+    const video = this.#video;
+    const stale = () => video.srcObject !== stream || this.#portraitUrl !== portraitUrl;
+    if (stale() || video.videoWidth === 0) return;
+    const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+    canvas.getContext("2d")?.drawImage(video, 0, 0);
+    const still = URL.createObjectURL(await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 }));
+    if (stale()) return URL.revokeObjectURL(still);
+    this.#poster.addEventListener("load", () => URL.revokeObjectURL(still), { once: true });
+    this.#poster.src = still;
   }
 
   toggleSound() {
