@@ -36,11 +36,11 @@ export class Stage {
    */
   async show(stream, onFirstPicture) {
     const video = this.#video;
+    const portraitUrl = this.#portraitUrl;
     const seen = (/** @type {number} */ atMs) => {
       if (video.srcObject !== stream) return;
       document.documentElement.dataset["picture"] = "live";
       onFirstPicture(atMs);
-      const portraitUrl = this.#portraitUrl;
       setTimeout(() => void this.#keepStill(stream, portraitUrl), STILL_AFTER_MS);
     };
     video.srcObject = stream;
