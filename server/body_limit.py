@@ -1,5 +1,7 @@
 """Refuses request bodies that are too large, before they fill memory or disk."""
 
+import contextlib
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.images import MAX_IMAGE_BYTES
@@ -45,14 +47,14 @@ class BodyLimit:
 
         async def watched(message: Message) -> None:
             nonlocal answered
-            answered = True
-            await send(message)
+            if received <= limit:  # otherwise the application answers to a body cut short
+                answered = True
+                await send(message)
 
-        try:
+        with contextlib.suppress(_TooLargeError):
             await self._app(scope, counted, watched)
-        except _TooLargeError:
-            if not answered:
-                await refusal(scope, receive, send)
+        if received > limit and not answered:
+            await refusal(scope, receive, send)
 
     def _limit(self, path: str) -> int:
         if path.startswith("/v1/avatars"):

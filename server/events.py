@@ -1,7 +1,7 @@
 """What a session tells its listeners. Times are milliseconds of the session's media clock."""
 
 import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
 State = Literal["idle", "listening", "speaking"]
@@ -117,12 +117,33 @@ def as_json(event: Event) -> dict[str, object]:
     return {"type": event.type, **asdict(event)}
 
 
-@dataclass(eq=False, slots=True)
 class Listener:
-    """One reader of a session's events. ``overrun``: it was too slow, and gets no more."""
+    """One reader of a session's events; one that is too slow loses them all and is told so."""
 
-    queue: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(QUEUED_EVENTS))
-    overrun: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue(QUEUED_EVENTS)
+        self._overrun = False
+
+    def offer(self, event: Event) -> None:
+        """Queue an event, unless the reader has fallen behind."""
+        if self._overrun:
+            return
+        try:
+            self._queue.put_nowait(event)
+        except asyncio.QueueFull:
+            self._overrun = True
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            self._queue.put_nowait(None)
+
+    async def next(self) -> Event | None:
+        """The next event; None when this reader was too slow."""
+        return await self._queue.get()
+
+    def waiting(self) -> list[Event]:
+        """Take all events that are there now."""
+        events = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        return [event for event in events if event is not None]
 
 
 class EventHub:
@@ -143,9 +164,5 @@ class EventHub:
 
     def publish(self, event: Event) -> None:
         """To all listeners."""
-        for listener in tuple(self._listeners):
-            try:
-                listener.queue.put_nowait(event)
-            except asyncio.QueueFull:
-                listener.overrun.set()
-                self._listeners.discard(listener)
+        for listener in self._listeners:
+            listener.offer(event)

@@ -51,7 +51,7 @@ async def stream(socket: WebSocket, session_id: str, token: str = "") -> None:
     listener = live.session.events.listen()
     info = context.pool.info
     assert info is not None
-    listener.queue.put_nowait(
+    listener.offer(
         SessionReady(
             session_id,
             live.session.state,
@@ -100,24 +100,15 @@ def _outcome(
 
 async def _write(socket: WebSocket, listener: Listener) -> tuple[int, str]:
     """Send events until the session ends; a reader that does not keep up is let go."""
-    overrun = asyncio.create_task(listener.overrun.wait())
     try:
-        while True:
-            event_due = asyncio.create_task(listener.queue.get())
-            await asyncio.wait({event_due, overrun}, return_when=asyncio.FIRST_COMPLETED)
-            if not event_due.done():
-                event_due.cancel()
-            if overrun.done():
-                return CLOSE_TOO_SLOW, "events were not read in time"
-            event: Event = event_due.result()
+        while (event := await listener.next()) is not None:
             async with asyncio.timeout(SEND_LIMIT_S):
                 await socket.send_text(json.dumps(as_json(event)))
             if isinstance(event, SessionEnded):
                 return CLOSE_NORMAL, event.reason
     except TimeoutError:
-        return CLOSE_TOO_SLOW, "events were not read in time"
-    finally:
-        overrun.cancel()
+        pass
+    return CLOSE_TOO_SLOW, "events were not read in time"
 
 
 class _Reader:
@@ -207,7 +198,4 @@ class _Reader:
 
     def _tell(self, event: Event) -> None:
         """To this client alone."""
-        try:
-            self._listener.queue.put_nowait(event)
-        except asyncio.QueueFull:
-            self._listener.overrun.set()
+        self._listener.offer(event)

@@ -101,7 +101,8 @@ class PcmConverter:
         self._half = b""  # the first byte of a sample that was cut in two
         self._stream: soxr.ResampleStream | None = None
         if rate_hz != PLAYOUT_RATE_HZ:
-            self._stream = soxr.ResampleStream(rate_hz, PLAYOUT_RATE_HZ, 1, dtype="int16")
+            # float inside: soxr dithers int16, and then packets of other sizes sound otherwise
+            self._stream = soxr.ResampleStream(rate_hz, PLAYOUT_RATE_HZ, 1, dtype="float32")
 
     def push(self, data: bytes) -> PcmArray:
         """The samples [n] that these bytes complete."""
@@ -117,5 +118,6 @@ class PcmConverter:
     def _resampled(self, pcm: PcmArray, *, last: bool) -> PcmArray:
         if self._stream is None:
             return pcm
-        converted: PcmArray = self._stream.resample_chunk(pcm, last=last)
+        wave = self._stream.resample_chunk(pcm.astype(np.float32), last=last)
+        converted: PcmArray = np.clip(np.round(wave), -32768, 32767).astype(np.int16)
         return converted

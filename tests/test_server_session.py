@@ -66,7 +66,7 @@ def sound(played: list[PacedMedia]) -> PcmArray:
 
 
 def events(listener: Listener) -> list[Event]:
-    return [listener.queue.get_nowait() for _ in range(listener.queue.qsize())]
+    return listener.waiting()
 
 
 @pytest.mark.parametrize("mode", ["live", "chunk"])

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from models.errors import ConfigError
+from server.avatars import load_shipped
+from server.engine import build_engine, load_engine_config
+from server.engine_warmup import warm_up
+from tests.fake_engine import SIZE, write_config
+
+
+def test_the_shipped_engine_file_loads() -> None:
+    config = load_engine_config("lite")
+    assert (config.name, config.width, config.height) == ("lite", 512, 512)
+
+
+def test_an_unknown_engine_names_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="lite"):
+        load_engine_config("heavy")
+
+
+@pytest.mark.parametrize("text", ["name: x", "- 1", "name: x\nfactory: y\nspeed: 3", "a: ["])
+def test_a_bad_engine_file_is_a_clear_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="bad engine file"):
+        load_engine_config(str(path))
+
+
+def test_a_factory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    config = load_engine_config(str(write_config(tmp_path)))
+    with pytest.raises(ConfigError, match="cannot find"):
+        build_engine(config.model_copy(update={"factory": "server.engine:nothing"}))
+
+
+def test_a_renderer_of_another_size_is_refused(tmp_path: Path) -> None:
+    config = load_engine_config(str(write_config(tmp_path)))
+    with pytest.raises(ConfigError, match=f"{SIZE}x{SIZE}"):
+        build_engine(config.model_copy(update={"width": 64}))
+
+
+def test_warm_up_measures_hops_and_delays(tmp_path: Path) -> None:
+    config = load_engine_config(str(write_config(tmp_path)))
+    info = warm_up(build_engine(config), config, load_shipped()[0].image)
+    assert (info.live.delay_frames, info.live.hop_frames) == (9, 5)
+    assert (info.chunk.delay_frames, info.chunk.hop_frames) == (69, 65)
+    assert info.timing("chunk") is info.chunk
