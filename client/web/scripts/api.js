@@ -86,13 +86,12 @@ export class Api {
   /**
    * @param {string} avatarId
    * @param {Manner} manner
-   * @param {AbortSignal} signal
    * @returns {Promise<CreatedSession>}
    */
-  createSession(avatarId, manner, signal) {
+  createSession(avatarId, manner) {
     const body = JSON.stringify({ avatar_id: avatarId, mode: "live", voice_in: "both", motion: manner });
     const headers = { "Content-Type": "application/json" };
-    return this.#json("v1/sessions", { method: "POST", body, headers, signal });
+    return this.#json("v1/sessions", { method: "POST", body, headers });
   }
 
   /**

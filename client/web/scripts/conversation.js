@@ -245,7 +245,7 @@ export class Conversation {
   /** @param {unknown} error */
   #tell(error) {
     const lost = this.#session.phase === "lost";
-    this.#notices.show(inWords(error), lost ? { label: "Reconnect", run: () => void this.#start() } : null);
+    this.#notices.show(inWords(error), lost ? { label: "Try again", run: () => void this.#start() } : null);
   }
 
   /** @param {string} speechId */

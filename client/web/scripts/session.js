@@ -76,6 +76,7 @@ export class Session {
     try {
       const created = await this.#create(avatarId, manner, life.signal);
       if (life.signal.aborted) {
+        // Cancelled meanwhile: a call broken off would leave the server with a session that nobody knows.
         void this.#api.endSession(created).catch(() => {});
         return;
       }
@@ -144,7 +145,7 @@ export class Session {
     const deadlineMs = performance.now() + WAKING_LIMIT_MS;
     for (;;) {
       try {
-        return await this.#api.createSession(avatarId, manner, signal);
+        return await this.#api.createSession(avatarId, manner);
       } catch (error) {
         const waking = error instanceof ApiError && error.code === "engine_starting";
         if (!waking || performance.now() > deadlineMs) throw error;
