@@ -55,10 +55,10 @@ def prepare(
     tracks_only: Annotated[bool, typer.Option(help="stop before the speech features")] = False,
 ) -> None:
     """Turn talking clips (and a speech corpus) into training data; finished parts are kept."""
-    from dit.prepare import encode_corpus, make_shards, track_clips
+    from dit.prepare import CORPUS_WINDOW, encode_corpus, make_shards, track_clips
     from models.device import DevicePolicy
     from models.face_landmarks import MediaPipeDetector
-    from models.wav2vec2 import SpeechEncoder
+    from models.wav2vec2 import EncoderWindow, SpeechEncoder
 
     if engine != "lite":
         raise typer.BadParameter(f"engine is {engine!r}; accepted: lite", param_hint="--engine")
@@ -67,11 +67,13 @@ def prepare(
         typer.echo(f"left out: {problem}", err=True)
     if tracks_only:
         return
-    loaded = SpeechEncoder.load(encoder, DevicePolicy.for_this_machine())
+    policy = DevicePolicy.for_this_machine()
+    loaded = SpeechEncoder.load(encoder, policy)
     for line in make_shards(out, loaded):
         typer.echo(line)
     if speech is not None:
-        typer.echo(f"{encode_corpus(speech, out, loaded)} items of speech encoded")
+        wide = SpeechEncoder.load(encoder, policy, EncoderWindow(**CORPUS_WINDOW))
+        typer.echo(f"{encode_corpus(speech, out, wide)} items of speech encoded")
 
 
 @app.command()
@@ -167,6 +169,20 @@ def evaluate(
     typer.echo(markdown(evaluations, command))
     if report is not None:
         write_report(evaluations, report, command)
+
+
+@app.command("probe-encoder")
+def probe_encoder(
+    tracks: Annotated[Path, typer.Option(help="folder of tracked clips")],
+    encoder: Annotated[Path, typer.Option(help="folder of the encoder")] = Path("weights/encoder"),
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures")] = None,
+) -> None:
+    """Show how well lips of people left out follow from the encoder's features, linearly."""
+    from dit.distill_probe import probe_all
+    from models.device import DevicePolicy
+    from models.wav2vec2 import SpeechEncoder
+
+    probe_all(tracks, SpeechEncoder.load(encoder, DevicePolicy.for_this_machine()), out)
 
 
 if __name__ == "__main__":

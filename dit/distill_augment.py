@@ -7,11 +7,13 @@ import torch
 
 from models.timing import SAMPLE_RATE_HZ
 
+CLEAN_SHARE = 0.3
+
 
 def augment(wave: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Filter, room, noise and gain on waves [B, N]; each wave gets its own."""
-    wave = _filtered(wave, generator)
-    wave = _with_noise(wave, generator)
+    clean = _chance(wave, generator, CLEAN_SHARE)
+    wave = torch.where(clean, wave, _with_noise(_filtered(wave, generator), generator))
     gain_db = _uniform(wave, generator, -12.0, 12.0)
     loud: torch.Tensor = wave * 10 ** (gain_db / 20)
     return loud.clamp(-1.0, 1.0)

@@ -56,7 +56,7 @@ def prepare(
     space_path = cache / "space.npz"
     if space_path.is_file():
         with np.load(space_path) as data:
-            return TeacherSpace(data["mean"], data["basis"], data["scale"])
+            return TeacherSpace(data["mean"], data["basis"])
     teacher = Teacher(threads)
     states: list[FloatArray] = []
     for name, wave, phonemes in _voices(corpus, clips, field):
@@ -72,7 +72,7 @@ def prepare(
         raise MissingWeightsError(f"no speech in {corpus}: python -m dit speech-corpus makes it")
     sample = np.concatenate([s[::7] for s in states]).astype(np.float32)
     space = fit_space(sample, components)
-    np.savez(space_path, mean=space.mean, basis=space.basis, scale=space.scale)
+    np.savez(space_path, mean=space.mean, basis=space.basis)
     return space
 
 

@@ -69,21 +69,24 @@ class TeacherSpace:
     """
 
     mean: FloatArray  # [288]
-    basis: FloatArray  # [288, C], orthonormal columns, largest variance first
-    scale: FloatArray  # [1]: one for all, so that large directions weigh more
+    basis: FloatArray  # [288, C], largest variance first, units of every channel's own spread
 
     def project(self, states: FloatArray) -> FloatArray:
         """States [S, 288] -> targets [S, C]."""
-        return np.asarray((states - self.mean) @ self.basis / self.scale, np.float32)
+        return np.asarray((states - self.mean) @ self.basis, np.float32)
 
 
 def fit_space(states: FloatArray, components: int) -> TeacherSpace:
-    """Principal directions of standardised-by-one-number states [S, 288]."""
+    """Principal directions of states [S, 288] whose channels are standardised first.
+
+    A direction's target has the square root of its standard deviation: neither do the first few
+    drown the others, nor does the noise of the last ones count like speech. Their mean square is 1.
+    """
     mean = states.mean(0, dtype=np.float64)
-    centred = states - mean
-    _, vectors = np.linalg.eigh(centred.T @ centred / len(states))
-    basis = vectors[:, ::-1][:, :components]
-    spread = float(np.sqrt(np.mean((centred @ basis) ** 2)))
-    return TeacherSpace(
-        mean.astype(np.float32), basis.astype(np.float32), np.array([spread], np.float32)
-    )
+    spread = states.std(0, dtype=np.float64) + 1e-6
+    centred = (states - mean) / spread
+    variances, vectors = np.linalg.eigh(centred.T @ centred / len(states))
+    deviation = np.sqrt(np.maximum(variances[::-1][:components], 1e-9))
+    basis = vectors[:, ::-1][:, :components] / np.sqrt(deviation)
+    basis /= np.sqrt(deviation.mean())
+    return TeacherSpace(mean.astype(np.float32), (basis / spread[:, None]).astype(np.float32))

@@ -1,0 +1,198 @@
+"""How much a speech feature knows about lips: a linear probe on people left out of training.
+
+Ridge regression from a feature (two frames to either side) to the lip gap and the lip width, both
+standardised per clip; fitted on the clips that are not held out, judged on the held-out people by
+the median over clips of Pearson's r at the best lag within two frames. The ridge's strength is
+chosen inside the training clips alone, by leaving one source out after the other.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dit.clips import Track
+from dit.held_out import is_held_out
+from models.errors import MissingWeightsError
+from models.face_keypoints import lip_gap, lip_width
+from models.shapes import FloatArray
+from models.speech import loudness_db
+from models.timing import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from models.wav2vec2 import SpeechEncoder
+
+SIDE_FRAMES = 2
+MOST_LAG_FRAMES = 2
+STRENGTHS = (1e1, 1e2, 1e3, 1e4, 1e5)
+COMPONENTS = 16
+MelFeature = Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeClip:
+    """One clip: what is to be told, and the sound to tell it from."""
+
+    name: str
+    lips: FloatArray  # [T, 2] lip gap and lip width, standardised
+    wave: FloatArray  # [N = 640 T]
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it shows people kept for validation."""
+        return is_held_out(self.name)
+
+    @property
+    def source(self) -> str:
+        """The project that the clip came from."""
+        return self.name.split("__")[0]
+
+
+def read_clips(tracks: Path) -> list[ProbeClip]:
+    """The tracked clips of a folder. Raises MissingWeightsError when there are none."""
+    clips = []
+    for path in sorted(tracks.glob("*.npz")):
+        track = Track.load(path)
+        lips = np.stack([lip_gap(track.points), lip_width(track.points)], axis=1)
+        clips.append(ProbeClip(path.stem, standardised(lips), track.wave))
+    if not clips:
+        raise MissingWeightsError(f"no tracked clips in {tracks}: python -m dit prepare makes them")
+    return clips
+
+
+def standardised(values: FloatArray) -> FloatArray:
+    """Zero mean and unit variance over frames [T, C]."""
+    return np.asarray((values - values.mean(0)) / (values.std(0) + 1e-6), np.float32)
+
+
+def loudness_feature(wave: FloatArray) -> FloatArray:
+    """Frame loudness [T, 1]."""
+    return loudness_db(wave)[:, None]
+
+
+def mel_feature(wave: FloatArray) -> FloatArray:
+    """26 log-mel bands around every frame's centre [T, 26]."""
+    import librosa
+
+    mel = librosa.feature.melspectrogram(
+        y=np.pad(wave, (320, 640)), sr=SAMPLE_RATE_HZ, n_fft=1024, hop_length=320, n_mels=26
+    )
+    frames = len(wave) // SAMPLES_PER_FRAME
+    # the padding puts the centre of frame f, sample 640 f + 320, at column 2 f + 2
+    return np.asarray(np.log(mel.T[2 : 2 + 2 * frames : 2] + 1e-5), np.float32)
+
+
+def teacher_feature(wave: FloatArray) -> FloatArray:
+    """The teacher's states at the frames' centres [T, 288]."""
+    from dit.distill_teacher import Teacher
+
+    centres = (np.arange(len(wave) // SAMPLES_PER_FRAME) + 0.5) * SAMPLES_PER_FRAME
+    return Teacher().at(wave, centres)
+
+
+def probe(
+    clips: Sequence[ProbeClip], feature: MelFeature, components: int | None = None
+) -> dict[str, float]:
+    """Median r of lip gap and lip width over the held-out clips, and the ridge strength."""
+    raw = [feature(clip.wave) for clip in clips]
+    train = [i for i, clip in enumerate(clips) if not clip.held_out]
+    test = [i for i, clip in enumerate(clips) if clip.held_out]
+    if components is not None:
+        raw = reduced(raw, train, components, [loudness_feature(c.wave) for c in clips])
+    inputs = [with_sides(standardised(x)) for x in raw]
+    sources = sorted({clips[i].source for i in train})
+    scores = []
+    for strength in STRENGTHS:
+        folds = []
+        for source in sources:
+            fit = [i for i in train if clips[i].source != source]
+            left = [i for i in train if clips[i].source == source]
+            folds.append(judge(clips, inputs, fit, left, strength))
+        scores.append(float(np.mean(folds)))
+    strength = STRENGTHS[int(np.argmax(scores))]
+    gap, width = judge(clips, inputs, train, test, strength)
+    return {"lip_gap_r": round(gap, 3), "lip_width_r": round(width, 3), "ridge": strength}
+
+
+def judge(
+    clips: Sequence[ProbeClip],
+    inputs: Sequence[FloatArray],
+    fit: Sequence[int],
+    test: Sequence[int],
+    strength: float,
+) -> tuple[float, float]:
+    """Fit on some clips -> median r of gap and width over others."""
+    x = np.concatenate([inputs[i] for i in fit]).astype(np.float64)
+    y = np.concatenate([clips[i].lips for i in fit]).astype(np.float64)
+    weights = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y)
+    scores = np.array(
+        [
+            [best_r((inputs[i] @ weights)[:, part], clips[i].lips[:, part]) for part in (0, 1)]
+            for i in test
+        ]
+    )
+    gap, width = np.median(scores, axis=0)
+    return float(gap), float(width)
+
+
+def best_r(guess: FloatArray, truth: FloatArray) -> float:
+    """Pearson's r at the best lag within two frames."""
+    best = -1.0
+    for lag in range(-MOST_LAG_FRAMES, MOST_LAG_FRAMES + 1):
+        a = guess[max(lag, 0) : len(guess) + min(lag, 0)]
+        b = truth[max(-lag, 0) : len(truth) + min(-lag, 0)]
+        spread = float(a.std() * b.std())
+        if spread > 0:
+            best = max(best, float(np.mean((a - a.mean()) * (b - b.mean()))) / spread)
+    return best
+
+
+def with_sides(feature: FloatArray) -> FloatArray:
+    """Each frame with its neighbours [T, (2 s + 1) C]; the ends repeat."""
+    padded = np.pad(feature, ((SIDE_FRAMES, SIDE_FRAMES), (0, 0)), mode="edge")
+    return np.concatenate(
+        [padded[i : i + len(feature)] for i in range(2 * SIDE_FRAMES + 1)], axis=1
+    )
+
+
+def reduced(
+    raw: Sequence[FloatArray], train: Sequence[int], components: int, extra: Sequence[FloatArray]
+) -> list[FloatArray]:
+    """The feature's main directions over the training clips, and the loudness beside them."""
+    whitened = [standardised(x) for x in raw]
+    everything = np.concatenate([whitened[i] for i in train]).astype(np.float64)
+    _, vectors = np.linalg.eigh(everything.T @ everything)
+    basis = vectors[:, ::-1][:, :components]
+    return [
+        np.concatenate([x @ basis, e], axis=1).astype(np.float32)
+        for x, e in zip(whitened, extra, strict=True)
+    ]
+
+
+def probe_all(
+    tracks: Path, encoder: SpeechEncoder, out: Path | None
+) -> dict[str, dict[str, float]]:
+    """Probe loudness, mel, teacher and student; print a table and write it as JSON."""
+    clips = read_clips(tracks)
+
+    def student(wave: FloatArray) -> FloatArray:
+        return encoder.encode(wave).embeddings
+
+    rows: list[tuple[str, MelFeature, int | None]] = [
+        ("loudness", loudness_feature, None),
+        ("mel", mel_feature, None),
+        ("teacher", teacher_feature, None),
+        ("student", student, None),
+        (f"teacher, {COMPONENTS} directions and loudness", teacher_feature, COMPONENTS),
+        (f"student, {COMPONENTS} directions and loudness", student, COMPONENTS),
+    ]
+    results = {}
+    for name, feature, components in rows:
+        results[name] = probe(clips, feature, components)
+        print(f"{name:40} {results[name]}", flush=True)
+    if out is not None:
+        held = sum(clip.held_out for clip in clips)
+        seconds = sum(len(clip.wave) for clip in clips) / SAMPLES_PER_FRAME / FPS
+        summary = {"clips": len(clips), "held_out": held, "seconds": round(seconds, 1)}
+        out.write_text(json.dumps({"probe": results, "data": summary}, indent=2) + "\n")
+    return results
