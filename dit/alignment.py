@@ -42,7 +42,8 @@ class Alignment:
     @property
     def trusted(self) -> bool:
         """Whether the sound belongs to the picture."""
-        return self.r >= LEAST_R
+        # a best lag at the end of the search is the slope of something else
+        return self.r >= LEAST_R and abs(self.lag) < MOST_LAG_FRAMES
 
 
 def stacked(values: FloatArray, neighbours: int) -> FloatArray:

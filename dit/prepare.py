@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOTION_FIELDS = ("pitch", "yaw", "roll", "t", "scale", "exp")
 SHORTEST_FRAMES = 25
+CORPUS_WINDOW = {"left_frames": 30, "hop_frames": 60, "lookahead_frames": 5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,10 @@ def shard_of(name: str, track: Track, encoder: "SpeechEncoder") -> Shard:
 
 
 def encode_corpus(corpus: Path, out: Path, encoder: "SpeechEncoder") -> int:
-    """Features of every item of a speech corpus, in one pass each -> how many there are.
+    """Features of every item of a speech corpus -> how many there are.
 
-    One pass is an eighth of the windows' work; it differs from them less than two voices do.
+    ``encoder`` may have wider windows than a live one (``CORPUS_WINDOW``): an eighth of the work,
+    and closer to the live features than two voices are to each other.
     """
     from tqdm import tqdm
 
@@ -128,7 +130,7 @@ def encode_corpus(corpus: Path, out: Path, encoder: "SpeechEncoder") -> int:
         raise ClipError(f"no speech in {corpus}; `python -m dit speech-corpus` makes it")
     for path in tqdm(paths, desc="speech features", unit="item"):
         item = read_item(path)
-        voice = encoder.encode_whole(item.wave)
+        voice = encoder.encode(item.wave)
         np.savez(
             folder / path.name,
             embeddings=voice.embeddings.astype(np.float16),
