@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.shapes import FloatArray, Image, PcmArray
-from models.timing import DEFAULT_HOP_FRAMES, FPS, FRAME_MS
+from models.timing import FPS, FRAME_MS
 from server.engine import Mode, MotionLevels
 from server.engine_messages import ModeTiming
 from server.events import (
@@ -32,7 +32,6 @@ from server.voice import JITTER_SAMPLES, InterruptedSpeech, SessionVoice, queued
 
 _COMPUTE_MARGIN = 1.5  # a busy machine's hop against the warm-up's
 _INTERRUPT_LEAD_FRAMES = 1  # the picture that is on its way already
-_REWIND_GRID_FRAMES = DEFAULT_HOP_FRAMES  # motion streams rewind to multiples of this
 _KEPT_REWINDS = 8
 
 
@@ -178,7 +177,7 @@ class Session:
 
     def interrupt(self) -> InterruptedSpeech | None:
         """Silence now, the face to rest; returns what was being heard (or was next)."""
-        resume = self._rewindable(self.frame + _INTERRUPT_LEAD_FRAMES)
+        resume = max(self._start_frame, self.frame + _INTERRUPT_LEAD_FRAMES)
         self._feed()
         cut = self.voice.interrupt(self.position, resume * SAMPLES_PER_PICTURE)
         self._rewind(resume, to_rest=True)
@@ -269,16 +268,11 @@ class Session:
 
     def _pull_forward(self) -> None:
         """Drop the quiet voice planned beyond the earliest frame that can still change."""
-        frame = self._rewindable(self.frame + self.timing.lead_in_frames)
+        frame = max(self._start_frame, self.frame + self.timing.lead_in_frames)
         if (frame + 1) * SAMPLES_PER_PICTURE < self.voice.timeline.written:
             self._feed()  # the engine must know the voice up to the frame it goes back to
             self.voice.timeline.truncate(frame * SAMPLES_PER_PICTURE)
             self._rewind(frame, to_rest=False)
-
-    def _rewindable(self, earliest: int) -> int:
-        """The first frame from ``earliest`` on that the motion stream can go back to."""
-        hops = math.ceil((earliest - self._start_frame) / _REWIND_GRID_FRAMES)
-        return self._start_frame + max(0, hops) * _REWIND_GRID_FRAMES
 
     def _rewind(self, frame: int, *, to_rest: bool) -> None:
         self._revision += 1

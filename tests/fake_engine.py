@@ -24,7 +24,7 @@ LOUD_ROWS = slice(64, 128)
 
 
 class FakeStream:
-    """Motion whose ``pitch`` is the frame's number and whose ``yaw`` is its RMS level x 1000."""
+    """Motion whose ``pitch`` is the frame's number and whose ``exp`` is its RMS level x 1000."""
 
     def __init__(self, mode: Mode, controls: MotionLevels) -> None:
         self.hop_frames = 65 if mode == "chunk" else 5
@@ -48,11 +48,11 @@ class FakeStream:
         motion = rest(len(numbers))
         return Motion(
             pitch=numbers.astype(np.float32),
-            yaw=np.array(levels, np.float32) * self.controls.head,
+            yaw=motion.yaw,
             roll=motion.roll,
             t=motion.t,
             scale=motion.scale,
-            exp=motion.exp,
+            exp=motion.exp + np.array(levels, np.float32)[:, None, None] * self.controls.head,
         )
 
     def rewind(self, frame: int) -> None:
@@ -100,8 +100,8 @@ class FakeRenderer:
     def render(self, portraits: Sequence[str], motions: Motion) -> Image:
         assert len(portraits) == len(motions)
         pictures = [
-            draw(int(pitch), float(yaw))
-            for pitch, yaw in zip(motions.pitch, motions.yaw, strict=True)
+            draw(round(float(pitch)), float(level))
+            for pitch, level in zip(motions.pitch, motions.exp[:, 0, 0], strict=True)
         ]
         return np.stack(pictures)
 

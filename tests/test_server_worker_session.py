@@ -1,19 +1,22 @@
-"""One session inside the engine worker: what it does when the machine is too slow."""
+"""One session inside the engine worker: a machine too slow, a voice taken back."""
 
 import numpy as np
+import pytest
 
 from models.shapes import FloatArray
 from models.timing import SAMPLES_PER_FRAME
 from server.engine import Engine, MotionLevels
-from server.engine_messages import FeedSession, OpenSession
-from server.worker_session import CATCH_UP_FRAMES, WorkerSession
+from server.engine_messages import FeedSession, OpenSession, RewindSession
+from server.worker_session import BLEND_FRAMES, CATCH_UP_FRAMES, GRID_FRAMES, WorkerSession
 from tests.fake_engine import LOOKAHEAD_FRAMES as LOOKAHEAD
 from tests.fake_engine import FakeGenerator, FakeRenderer
+
+ENGINE = Engine("fake", FakeGenerator(), FakeRenderer(), lambda levels: levels)
 
 
 def opened_session(frames: int) -> WorkerSession:
     """A session with the motion of ``frames`` frames waiting to be rendered."""
-    engine = Engine("fake", FakeGenerator(), FakeRenderer(), lambda levels: levels)
+    engine = ENGINE
     levels = MotionLevels(head=1.0, expression=1.0, blink=1.0, gaze=1.0)
     command = OpenSession("s", "anna", 0, 0, 1, "live", 0, levels)
     session = WorkerSession.open(engine, "portrait", command)
@@ -48,3 +51,54 @@ def test_a_session_that_is_late_beyond_its_motion_drops_what_it_has() -> None:
     session = opened_session(10)
     play(session, 30)
     assert (session.next_frame, len(session.motions)) == (10, 0)
+
+
+def waiting_frames(session: WorkerSession) -> list[float]:
+    return [float(motion.pitch[0]) for motion in session.motions]
+
+
+def say(session: WorkerSession, frames: int, level: float) -> None:
+    voice: FloatArray = np.full(frames * SAMPLES_PER_FRAME, level, np.float32)
+    session.feed(FeedSession("s", voice, session.played_frame, render_until=100))
+    while session.voice:
+        session.step(ENGINE)
+
+
+@pytest.mark.parametrize("frame", range(8, 19))
+@pytest.mark.parametrize("to_rest", [False, True])
+def test_a_rewind_to_any_frame_keeps_the_frames_before_it_and_replaces_those_after(
+    frame: int, to_rest: bool
+) -> None:
+    session = opened_session(20)
+    session.rewind(ENGINE, RewindSession("s", frame, 2, to_rest))
+    assert waiting_frames(session)[:4] == [0, 1, 2, 3]
+    assert session.pushed_samples == frame // GRID_FRAMES * GRID_FRAMES * SAMPLES_PER_FRAME
+    say(session, 40, level=0.1)
+    assert session.revision == 2
+    seen = waiting_frames(session)
+    settled = frame + BLEND_FRAMES
+    assert seen[:frame] == list(range(frame))
+    assert seen[settled:] == list(range(settled, len(seen)))
+    assert np.all(np.diff(seen) > 0)  # led over, without a jump back
+    levels = np.array([float(motion.exp[0, 0, 0]) for motion in session.motions])
+    assert (levels[:frame] == 0).all()  # the silence up to the frame is not replaced
+    assert levels[settled:] == pytest.approx(100, abs=0.1)
+
+
+def test_a_rewind_to_voice_that_is_not_encoded_yet_keeps_what_comes_before_it() -> None:
+    session = opened_session(20)
+    voice: FloatArray = np.full(30 * SAMPLES_PER_FRAME, 0.1, np.float32)
+    session.feed(FeedSession("s", voice, 0, render_until=100))
+    session.rewind(ENGINE, RewindSession("s", 41, 2, to_rest=False))
+    assert session.pushed_samples == 40 * SAMPLES_PER_FRAME
+    say(session, 20, level=0.0)
+    levels = np.array([float(motion.exp[0, 0, 0]) for motion in session.motions])
+    assert levels[25:40] == pytest.approx(100, abs=0.1)
+    assert (levels[46:] == 0).all()
+
+
+def test_interrupting_before_the_first_hop_is_no_error() -> None:
+    session = opened_session(0)
+    session.rewind(ENGINE, RewindSession("s", 1, 2, to_rest=True))
+    say(session, 20, level=0.1)
+    assert len(session.motions) > 0
