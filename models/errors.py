@@ -2,7 +2,7 @@
 
 
 class VisavisError(Exception):
-    """Base of every error that a user can cause or mend; ``code`` is stable, the text is for people."""
+    """Base of every error a user can cause or mend; ``code`` is stable, the text for people."""
 
     code = "internal"
 
