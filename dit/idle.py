@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dit.layout import FaceParts
-from models.motion import Motion, rest
+from models.motion import Motion, rest, rotation_matrix
 from models.shapes import AnyArray, FloatArray, IntArray
 from models.timing import FPS
 
@@ -18,6 +18,7 @@ BLINK_CLOSURE = np.array((0.35, 0.85, 1.0, 0.9, 0.6, 0.3, 0.1), np.float32)
 GAZE_BLOCK_FRAMES = 35  # one glance in each
 GLANCE_FRAMES = 2  # a saccade of a few degrees takes 30 to 50 ms
 GLANCE_UNITS = (1.6, 0.7)  # most the iris wanders, sideways and up or down
+NECK_UNITS = np.array((0.0, 120.0, 60.0))  # below and behind the middle of the face
 BREATHS_HZ = 0.23
 # amplitude (degrees, canonical units) and the longest period in seconds of each slow movement
 SWAYS = {
@@ -35,12 +36,14 @@ def idle_pose(frames: IntArray, seed: int) -> Motion:
     at_s = (frames / FPS).astype(np.float64)
     breath = np.sin(2 * np.pi * BREATHS_HZ * at_s + _uniform(seed, 1) * 2 * np.pi)
     sway = {name: _sway(at_s, seed, name) for name in SWAYS}
-    pitch = sway["pitch"] - 0.25 * breath
+    pitch = (sway["pitch"] - 0.25 * breath).astype(np.float32)
     shift = np.stack([sway["x"], sway["y"] - 0.5 * breath, np.zeros_like(at_s)], 1)
+    # a head turns about its neck, not about the middle of its face
+    shift += NECK_UNITS - NECK_UNITS @ rotation_matrix(pitch, sway["yaw"], sway["roll"])
     return Motion(
-        pitch.astype(np.float32),
-        sway["yaw"].astype(np.float32),
-        sway["roll"].astype(np.float32),
+        pitch,
+        sway["yaw"],
+        sway["roll"],
         shift.astype(np.float32),
         (1 + 0.0015 * breath).astype(np.float32),
         motion.exp,
@@ -88,7 +91,7 @@ def add_eyes(exp: FloatArray, closure: FloatArray, gaze: FloatArray, parts: Face
 
 
 # what a blink moves in canonical units: the upper lid 88 % of an open eye's gap, the lower 12 %
-EYE_GAP_UNITS = 11.0
+EYE_GAP_UNITS = 12.0
 UPPER_LID_UNITS = 0.88 * EYE_GAP_UNITS
 LOWER_LID_UNITS = -0.12 * EYE_GAP_UNITS
 
