@@ -14,6 +14,7 @@ from models.shapes import FloatArray
 from models.timing import SAMPLE_RATE_HZ
 from models.wav2vec2 import EncoderWindow, SpeechEncoder
 
+torch.set_num_threads(1)  # networks this small only wait for more
 TORCH_POLICY = DevicePolicy("cpu", "fp32", "torch")
 EMBEDDING_DIM = 16
 
