@@ -1,5 +1,6 @@
 """How the page behaves, in headless Chromium, against the real server."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,9 @@ def test_closing_the_page_ends_the_session(page: Any, live_server: ServerProcess
     page.get_by_test_id("sample").click()
     wait_for_phase(page, *LIVE)
     page.goto("about:blank")
-    page.wait_for_timeout(1000)
+    deadline = time.monotonic() + 4  # sooner than the server would miss a client that died
+    while live_server.get("/v1/sessions")["sessions"] and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert live_server.get("/v1/sessions")["sessions"] == []
     page.goto(live_server.url)
 
