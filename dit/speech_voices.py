@@ -99,7 +99,7 @@ class SpeechSynthesiser:
             {"ids": np.asarray([ids], np.int64), "speed": np.asarray([voice.speed], np.float32)},
         )
         harmonic, harmonic_phase, noise, free, free_phase = (
-            _stretch(s[0], voice.tract) for s in spectra
+            stretch(s[0], voice.tract) for s in spectra
         )
         tilt = (voice.tilt_db * np.log(10) / 20) * np.linspace(0, 1.5, harmonic.shape[0])[:, None]
         breath = voice.breath_db * np.log(10) / 20
@@ -109,7 +109,7 @@ class SpeechSynthesiser:
             (noise + tilt + breath).astype(np.float32),
             (free + tilt).astype(np.float32),
             free_phase,
-            _repitch(f0[0], voice),
+            repitch(f0[0], voice),
             np.random.default_rng(seed),
         )
         tokens = [".", *known, "."]
@@ -117,7 +117,7 @@ class SpeechSynthesiser:
         return Utterance(wave, align(times, wave))
 
 
-def _stretch(spectrum: AnyArray, tract: float) -> FloatArray:
+def stretch(spectrum: AnyArray, tract: float) -> FloatArray:
     """Log spectrum or phase [bins, F] with its frequency axis scaled by ``tract``."""
     bins = spectrum.shape[0]
     source = np.clip(np.arange(bins) / tract, 0, bins - 1)
@@ -130,7 +130,7 @@ def _stretch(spectrum: AnyArray, tract: float) -> FloatArray:
     return stretched
 
 
-def _repitch(f0: AnyArray, voice: Voice) -> FloatArray:
+def repitch(f0: AnyArray, voice: Voice) -> FloatArray:
     """Pitch curve [F] in Hz of another speaker; unvoiced frames stay 0."""
     voiced = f0 > 40.0
     if not voiced.any():
