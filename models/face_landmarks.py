@@ -1,7 +1,7 @@
 """Faces in a picture as MediaPipe's 478-point mesh, behind one detector interface."""
 
 import atexit
-import weakref
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,34 +58,16 @@ class MediaPipeDetector:
         search_tiles: bool = False,
         min_confidence: float = 0.5,
     ) -> None:
-        from mediapipe.tasks.python import BaseOptions, vision
-
         if not task.is_file():
             raise MissingWeightsError(
                 f"the face landmark model {task} is missing; it belongs to the repository "
                 "(weights/face_landmarker.task)"
             )
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=task.read_bytes()),
-            num_faces=max_faces,
-            min_face_detection_confidence=min_confidence,
-            running_mode=vision.RunningMode.IMAGE,
-        )
-        self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
+        self._landmarker = _landmarker(task.resolve(), max_faces, min_confidence)
         self._search_tiles = search_tiles
-        _detectors.add(self)
 
     def close(self) -> None:
-        """Free the model; the detector is of no use afterwards."""
-        if self._landmarker is not None:
-            self._landmarker.close()
-            self._landmarker = None
-
-    def abandon(self) -> None:
-        """At interpreter exit: leave the memory to the process's end, without MediaPipe's clean-up,
-        which needs threads that are gone by then and would print a traceback."""
-        if self._landmarker is not None:
-            self._landmarker._handle = None
+        """Nothing to free: the process keeps its models (see ``_landmarker``)."""
 
     def detect(self, rgb: Image) -> list[FaceLandmarks]:
         """See FaceDetector. Raises ValueError when ``rgb`` is not uint8 [H, W, 3]."""
@@ -124,13 +106,24 @@ class MediaPipeDetector:
         return faces
 
 
-_detectors: "weakref.WeakSet[MediaPipeDetector]" = weakref.WeakSet()
+@functools.cache
+def _landmarker(task: Path, max_faces: int, min_confidence: float) -> Any:
+    """MediaPipe's model, one per process and setting, never freed.
 
+    Its finaliser waits for a thread of its own: the garbage collector can run it inside another
+    model's call, which then never returns, and at interpreter exit that thread is gone.
+    """
+    from mediapipe.tasks.python import BaseOptions, vision
 
-@atexit.register
-def _abandon_all() -> None:
-    for detector in _detectors:
-        detector.abandon()
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_buffer=task.read_bytes()),
+        num_faces=max_faces,
+        min_face_detection_confidence=min_confidence,
+        running_mode=vision.RunningMode.IMAGE,
+    )
+    landmarker = vision.FaceLandmarker.create_from_options(options)
+    atexit.register(vars(landmarker).update, _handle=None)
+    return landmarker
 
 
 def _tiles(rgb: Image, share: float) -> Iterator[tuple[int, int, Image]]:

@@ -58,8 +58,8 @@ def choose_face(faces: list[FaceLandmarks]) -> FaceLandmarks:
 
 def crop_face(photo: Image, face: FaceLandmarks) -> Crop:
     """Cut the square: 2.0 face sizes where the photograph is wide enough, down to 1.5 where it is
-    not. Beyond the photograph its edge goes on, softened: a mirror image would show twice what is
-    near the edge, such as hair.
+    not. Beyond the photograph its mirror image goes on, softened; above it, where that would show
+    hair twice, its edge is drawn out.
     """
     import cv2
 
@@ -81,13 +81,19 @@ def crop_face(photo: Image, face: FaceLandmarks) -> Crop:
     step = rescale / factor
     origin = np.array([square_left, square_top]) * rescale + 0.5 * step - 0.5 - MARGIN_PX * step
     matrix = np.array([[step, 0, origin[0]], [0, step, origin[1]]])
-    texture = cv2.warpAffine(
-        photo,
-        matrix,
-        (whole, whole),
-        flags=cv2.WARP_INVERSE_MAP | (cv2.INTER_CUBIC if factor > 1 else cv2.INTER_LINEAR),
-        borderMode=cv2.BORDER_REPLICATE,
+    interpolation = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_LINEAR
+    mirrored, stretched = (
+        cv2.warpAffine(
+            photo,
+            matrix,
+            (whole, whole),
+            flags=cv2.WARP_INVERSE_MAP | interpolation,
+            borderMode=mode,
+        )
+        for mode in (cv2.BORDER_REFLECT_101, cv2.BORDER_REPLICATE)
     )
+    above = int(np.clip(np.ceil(-origin[1] / step), 0, whole))
+    texture = np.concatenate([stretched[:above], mirrored[above:]])
     bounds = (np.array([0, 0, photo.shape[1], photo.shape[0]]) - np.tile(origin, 2)) / step
     _soften_beyond(texture, bounds)
     return Crop(texture, square_left, square_top, side)

@@ -25,7 +25,8 @@ def soft_limit(value: FloatArray, limit: FloatArray | float) -> FloatArray:
     room = np.asarray(limit, np.float32) - knee
     beyond = np.maximum(np.abs(value) - knee, 0.0)
     limited = np.minimum(np.abs(value), knee) + room * np.tanh(beyond / room)
-    return (np.sign(value) * limited).astype(np.float32)
+    signed: FloatArray = (np.sign(value) * limited).astype(np.float32)
+    return signed
 
 
 def neck_shift(pitch: FloatArray, yaw: FloatArray, roll: FloatArray) -> FloatArray:

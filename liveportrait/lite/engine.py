@@ -9,7 +9,7 @@ import numpy as np
 
 from liveportrait.lite.crop import MARGIN_PX, SIDE_PX, choose_face, crop_face
 from liveportrait.lite.drive import drive_portrait
-from liveportrait.lite.eyes import EyeFrame, lid_openness, move_lids, paint_eyes
+from liveportrait.lite.eyes import EyeFrame, lid_openness, move_lid_colours, move_lids, paint_eyes
 from liveportrait.lite.keypoint_map import load_keypoint_map
 from liveportrait.lite.lips import colour_places, settle_lips
 from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_rings
@@ -108,13 +108,15 @@ class LiteRenderer:
             self._render_into(frames[index], _as_lite(portrait), motions[index : index + 1])
         return frames
 
-    def _moved_head(self, portrait: LitePortrait, offsets: FloatArray) -> FloatArray:
+    def _moved_head(
+        self, portrait: LitePortrait, offsets: FloatArray, openness: FloatArray
+    ) -> FloatArray:
         """The face mesh along the head's axes [L, 3], its keypoints ``offsets`` [K, 3] off the
         portrait's own."""
         without_lids = offsets.copy()
         without_lids[_LID_KEYPOINTS] = 0.0
-        head = portrait.head + self._map.spread(without_lids[None])[0]
-        move_lids(head, portrait.head, lid_openness(offsets, self._map.eye_gap))
+        head: FloatArray = portrait.head + self._map.spread(without_lids[None])[0]
+        move_lids(head, portrait.head, openness)
         settle_lips(head, offsets + portrait.own_exp)
         return head
 
@@ -124,17 +126,21 @@ class LiteRenderer:
         turn = rotation_matrix(motion.pitch, motion.yaw, motion.roll)[0]
         scale, shift = float(motion.scale[0]), motion.t[0]
         offsets = motion.exp[0] @ turn.T - portrait.own_exp
-        head = self._moved_head(portrait, offsets)
+        openness = lid_openness(offsets, self._map.eye_gap)
+        head = self._moved_head(portrait, offsets, openness)
         moved = scale * (head @ turn) + shift  # [L, 3]
         still = scale * (portrait.head[FACE_OVAL] @ turn) + shift  # [36, 3] without expression
         rings = move_rings(
             portrait.rings, scale * (portrait.rings.head @ turn) + shift, moved[FACE_OVAL] - still
         )
         targets = np.concatenate([moved, rings]).astype(np.float32)
-        whole, part = self._raster(self._triangles, targets, portrait.texture_points)
+        colours = portrait.texture_points.copy()
+        move_lid_colours(colours, openness)
+        whole, part = self._raster(self._triangles, targets, colours)
         cv2.remap(portrait.texture, whole, part, cv2.INTER_LINEAR, frame, cv2.BORDER_REPLICATE)
         pixels = moved[:, :2]
-        paint_eyes(frame, portrait.texture, MARGIN_PX, EyeFrame(pixels, portrait.points[:, :2]))
+        eyes = EyeFrame(pixels, portrait.points[:, :2], openness)
+        paint_eyes(frame, portrait.texture, MARGIN_PX, eyes)
         paint_mouth(frame, portrait.mouth, MouthFrame(pixels, head, scale, turn, shift))
 
 

@@ -16,6 +16,8 @@ _ABOVE = np.array(  # the row of points over each upper lid, and under each lowe
     [[247, 30, 29, 27, 28, 56, 190], [467, 260, 259, 257, 258, 286, 414]], np.int64
 )
 _BELOW = np.array([[25, 110, 24, 23, 22, 26, 112], [255, 339, 254, 253, 252, 256, 341]], np.int64)
+_UPPER_SKIN_COLOUR, _LOWER_SKIN_COLOUR = 0.75, 0.55  # of the way to the skin, lids shut
+_LASH_DARKNESS = 0.65
 _SKIN_SHARE = 0.25  # of a lid's way that the skin next to it goes along
 _LIDS = np.concatenate([UPPER_LIDS, LOWER_LIDS[:, -2:0:-1]], 1)  # [2, 16], around each eye
 
@@ -28,7 +30,9 @@ def lid_openness(keypoint_offsets: FloatArray, eye_gap: float) -> FloatArray:
     right = keypoint_offsets[15, 1] - keypoint_offsets[14, 1]
     left = keypoint_offsets[17, 1] - keypoint_offsets[16, 1]
     openness = 1.0 + np.array([right, left], np.float32) / eye_gap
-    return np.clip((openness - _SHUT_AT) / (1.0 - _SHUT_AT), 0.0, _WIDEST).astype(np.float32)
+    stretched = (openness - _SHUT_AT) / (1.0 - _SHUT_AT)
+    limited: FloatArray = np.clip(stretched, 0.0, _WIDEST).astype(np.float32)
+    return limited
 
 
 def move_lids(mesh: FloatArray, source: FloatArray, openness: FloatArray) -> None:
@@ -50,17 +54,37 @@ def move_lids(mesh: FloatArray, source: FloatArray, openness: FloatArray) -> Non
         mesh[_BELOW[eye]] -= _SKIN_SHARE * up
 
 
+def move_lid_colours(places: FloatArray, openness: FloatArray) -> None:
+    """Let closing lids take their colour from the skin next to them; ``places`` [V, 2], in place.
+
+    The edge of an open lid is lashes and a bit of eyeball: drawn out over the eye, it would look
+    like a slit. The line of the lashes is drawn anew (``paint_eyes``).
+    """
+    for eye in range(2):
+        closing = float(np.clip(1.0 - openness[eye], 0.0, 1.0)) ** 1.5
+        for lid, skin, share in (
+            (UPPER_LIDS[eye, 1:-1], _ABOVE[eye], _UPPER_SKIN_COLOUR),
+            (LOWER_LIDS[eye, 1:-1], _BELOW[eye], _LOWER_SKIN_COLOUR),
+        ):
+            places[lid] += share * closing * (places[skin] - places[lid])
+
+
 @dataclass(frozen=True, slots=True)
 class EyeFrame:
     """What eyes need to know of one frame, all in frame pixels."""
 
     moved: FloatArray  # [L, 2] the face mesh in this frame
     source: FloatArray  # [L, 2] the face mesh in the portrait
+    openness: FloatArray  # [2]
 
 
 def paint_eyes(frame: Image, texture: Image, margin: int, eyes: EyeFrame) -> None:
     """Draw both eyeballs into ``frame`` [H, W, 3] in place, inside the lids."""
     for eye in range(2):
+        lashes = float(np.clip((0.45 - eyes.openness[eye]) / 0.45, 0.0, 1.0))
+        if lashes > 0:
+            line = 0.5 * (eyes.moved[UPPER_LIDS[eye]] + eyes.moved[LOWER_LIDS[eye]])
+            darken_line(frame, line, _LASH_DARKNESS * lashes, 1.3)
         outline = eyes.moved[_LIDS[eye]]
         low = np.floor(outline.min(0)).astype(int) - 2
         high = np.ceil(outline.max(0)).astype(int) + 3
@@ -112,6 +136,26 @@ def soft_polygon(outline: FloatArray, left: int, top: int, right: int, bottom: i
     fixed = np.round((outline - np.array([left, top])) * 16).astype(np.int32)
     cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
     return cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) / 255.0  # type: ignore[no-any-return]
+
+
+def darken_line(frame: AnyArray, line: FloatArray, darkness: float, width_px: float) -> None:
+    """Draw a soft dark line [n, 2] into ``frame`` in place; it fades towards both ends."""
+    import cv2
+
+    left, top = np.maximum(np.floor(line.min(0)).astype(int) - 5, 0)
+    right, bottom = np.minimum(
+        np.ceil(line.max(0)).astype(int) + 6, [frame.shape[1], frame.shape[0]]
+    )
+    if right - left < 4 or bottom - top < 4:
+        return
+    ink = np.zeros((bottom - top, right - left), np.uint8)
+    fixed = np.round((line - np.array([left, top])) * 16).astype(np.int32)
+    cv2.polylines(ink, [fixed], False, 255, 1, cv2.LINE_AA, 4)
+    soft = np.minimum(cv2.GaussianBlur(ink, (0, 0), width_px).astype(np.float32) / 130.0, 1.0)
+    across = np.linspace(-1, 1, right - left)
+    shade = 1.0 - darkness * soft * np.sqrt(1.0 - across**2)
+    patch = frame[top:bottom, left:right]
+    patch[:] = (patch * shade[..., None]).astype(np.uint8)
 
 
 def blend(patch: AnyArray, layer: AnyArray, share: FloatArray) -> None:

@@ -1,6 +1,7 @@
 """The triangles that carry the picture: MediaPipe's face, its eye and mouth holes, and three rings
 around the face oval that pass head motion on to hair, neck and background, fading to stillness."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +108,7 @@ def _ring_triangles() -> IntArray:
     count = len(FACE_OVAL)
     rows = [FACE_OVAL, *(LANDMARKS + ring * count + np.arange(count) for ring in range(3))]
     triangles = []
-    for inner, outer in zip(rows, rows[1:], strict=False):
+    for inner, outer in itertools.pairwise(rows):
         for spoke in range(count):
             after = (spoke + 1) % count
             triangles.append((inner[spoke], inner[after], outer[spoke]))

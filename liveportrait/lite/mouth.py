@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from liveportrait.lite.eyes import blend, soft_polygon
+from liveportrait.lite.eyes import blend, darken_line, soft_polygon
 from liveportrait.lite.mesh import LOWER_LIDS, UPPER_LIDS
 from liveportrait.lite.mouth_bank import (
     HALF_WIDTH_UNITS,
@@ -27,6 +27,7 @@ from models.shapes import AnyArray, FloatArray, Image
 
 _OUTLINE = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP[-2:0:-1]])  # [20], around the opening
 _EDGE_BELOW_LIPS_UNITS = 3.6  # upper incisors end this far below where resting lips meet
+_FOLLOW_SHARE = 0.5
 _LOWER_EDGE_UNITS = 2.2  # lower incisors rise this far above the lower lip of a wide open mouth
 _SMALLEST_GAP_UNITS = 0.5
 _SEAM_GAP_UNITS = 1.5
@@ -71,7 +72,7 @@ def prepare_mouth(
 
 
 def teeth_light(rgb: Image, points: FloatArray) -> FloatArray:
-    """What colour [3] bright teeth have in this portrait's light, from its eye whites and cheeks."""
+    """Colour [3] of bright teeth in this portrait's light, told by its eye whites and cheeks."""
     import cv2
 
     whites = np.zeros(rgb.shape[:2], np.uint8)
@@ -95,7 +96,8 @@ def teeth_light(rgb: Image, points: FloatArray) -> FloatArray:
     bright = white[brightness >= np.quantile(brightness, 0.8)].mean(0)
     level = float(np.clip(0.5 * bright.mean() + 0.5 * cheek, 70, 225))
     tint = 0.75 * bright / bright.mean() + 0.25 * skin.mean(0) / skin.mean()
-    return (level * tint.clip(0.85, 1.15) * ivory).astype(np.float32)
+    colour: FloatArray = (level * tint.clip(0.85, 1.15) * ivory).astype(np.float32)
+    return colour
 
 
 def _toned(layer: AnyArray, gain: FloatArray) -> AnyArray:
@@ -152,7 +154,8 @@ def paint_mouth(frame: Image, paint: MouthPaint, mouth: MouthFrame) -> None:
     gaps = mouth.head[LOWER_INNER_LIP, 1] - mouth.head[UPPER_INNER_LIP, 1]
     gap = float(gaps.max())
     if paint.seam and gap < _SEAM_GAP_UNITS:
-        _draw_seam(frame, mouth, 1.0 - gap / _SEAM_GAP_UNITS)
+        line: FloatArray = 0.5 * (mouth.pixels[UPPER_INNER_LIP] + mouth.pixels[LOWER_INNER_LIP])
+        darken_line(frame, line, _SEAM_DARKNESS * (1.0 - gap / _SEAM_GAP_UNITS), 1.0)
     if gap < _SMALLEST_GAP_UNITS:
         return
     outline = mouth.pixels[_OUTLINE]
@@ -166,26 +169,6 @@ def paint_mouth(frame: Image, paint: MouthPaint, mouth: MouthFrame) -> None:
     mask *= min(1.0, (gap - _SMALLEST_GAP_UNITS) / 1.5)
     layer = _interior(paint, mouth, gap, (left, top, right, bottom))
     blend(frame[top:bottom, left:right], layer, mask)
-
-
-def _draw_seam(frame: Image, mouth: MouthFrame, strength: float) -> None:
-    """Darken the line along which shut lips meet, in place."""
-    import cv2
-
-    line = (mouth.pixels[UPPER_INNER_LIP] + mouth.pixels[LOWER_INNER_LIP]) / 2  # [11, 2]
-    left, top = np.maximum(np.floor(line.min(0)).astype(int) - 4, 0)
-    right, bottom = np.minimum(
-        np.ceil(line.max(0)).astype(int) + 5, [frame.shape[1], frame.shape[0]]
-    )
-    if right - left < 4 or bottom - top < 4:
-        return
-    ink = np.zeros((bottom - top, right - left), np.uint8)
-    fixed = np.round((line - np.array([left, top])) * 16).astype(np.int32)
-    cv2.polylines(ink, [fixed], False, 255, 1, cv2.LINE_AA, 4)
-    soft = cv2.GaussianBlur(ink, (0, 0), 1.0).astype(np.float32) / 140.0
-    shade = 1.0 - _SEAM_DARKNESS * strength * np.minimum(soft, 1.0)
-    patch = frame[top:bottom, left:right]
-    patch[:] = (patch * shade[..., None]).astype(np.uint8)
 
 
 def _interior(
@@ -228,7 +211,10 @@ def _interior(
     rise = _LOWER_EDGE_UNITS * float(np.clip((gap - 6.0) / 14.0, 0.0, 1.0))
     low_edge = mouth.head[14, 1] - rise
     low = sample(paint.lower, column, (y - low_edge) * PX_PER_UNIT + LOWER_EDGE_ROW)
-    high = sample(paint.upper, column, (y - paint.upper_at[1]) * PX_PER_UNIT + UPPER_EDGE_ROW)
+    # a raised lip would bare more gum than a mouth has: let the teeth follow it a little
+    raised = max(0.0, paint.upper_at[1] - _EDGE_BELOW_LIPS_UNITS - float(mouth.head[13, 1]))
+    edge = paint.upper_at[1] - _FOLLOW_SHARE * raised
+    high = sample(paint.upper, column, (y - edge) * PX_PER_UNIT + UPPER_EDGE_ROW)
     inner += (low[..., :3] - inner) * (low[..., 3:] / 255.0)
     inner += (high[..., :3] - inner) * (high[..., 3:] / 255.0)
     # little light comes in: less under the upper lip, towards the corners and in a narrow mouth

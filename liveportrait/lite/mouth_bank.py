@@ -71,7 +71,5 @@ def load_mouth_bank(path: Path) -> list[MouthLayers]:
         raise WeightsError(f"{path} is no mouth bank: {error}") from error
     if upper.shape[1:] != (UPPER_ROWS, LAYER_WIDTH, 4) or not len(upper):
         raise WeightsError(f"{path}: layers are {upper.shape}, not [n, 80, 220, 4]")
-    return [
-        MouthLayers(*parts, float(width))
-        for *parts, width in zip(upper, lower, cavity, widths, strict=True)
-    ]
+    rows = zip(upper, lower, cavity, widths, strict=True)
+    return [MouthLayers(up, low, inner, float(width)) for up, low, inner, width in rows]

@@ -18,6 +18,7 @@ from models.shapes import AnyArray, FloatArray, Image
 
 TEETH_BEHIND_LIPS_UNITS = 5.0
 ROWS_ABOVE, _ROWS_BELOW = 100, 150  # of the flattened mouth around the upper lip's middle
+_GUM = np.array([0.72, 0.50, 0.50], np.float32)
 _EDGE_SLACK_ROWS = 10
 _SPLIT = 0.6  # of the way from upper to lower lip: no upper tooth reaches below it
 
@@ -69,7 +70,8 @@ def _lip_rows(lip: FloatArray, columns: AnyArray) -> FloatArray:
     """A lip [n, 2] from corner to corner in units off the origin -> its row at each column."""
     order = np.argsort(lip[:, 0])
     height = np.interp(columns, lip[order, 0], lip[order, 1], left=np.nan, right=np.nan)
-    return (height * PX_PER_UNIT + ROWS_ABOVE).astype(np.float32)
+    rows: FloatArray = (height * PX_PER_UNIT + ROWS_ABOVE).astype(np.float32)
+    return rows
 
 
 def whiteness(flat: AnyArray, inside: AnyArray) -> FloatArray:
@@ -84,7 +86,7 @@ def interior_mask(upper: FloatArray, lower: FloatArray, rows: int, inset: float)
     """Boolean [rows, columns]: between the lips, ``inset`` rows away from them."""
     row = np.arange(rows)[:, None]
     with np.errstate(invalid="ignore"):
-        return (row >= upper + inset) & (row <= lower - inset)  # type: ignore[no-any-return]
+        return (row >= upper + inset) & (row <= lower - inset)
 
 
 def upper_teeth_mask(flat: AnyArray, upper: FloatArray, lower: FloatArray) -> FloatArray:
@@ -94,7 +96,7 @@ def upper_teeth_mask(flat: AnyArray, upper: FloatArray, lower: FloatArray) -> Fl
     with np.errstate(invalid="ignore"):
         high = inside & (rows < upper + _SPLIT * (lower - upper))
     white = np.where(high, whiteness(flat, inside), 0)
-    return np.maximum.accumulate(white[::-1], 0)[::-1]  # type: ignore[no-any-return]
+    return np.maximum.accumulate(white[::-1], 0)[::-1]
 
 
 def cut_mouth(rgb: Image, points: FloatArray, canonical: FloatArray) -> MouthLayers:
@@ -135,9 +137,11 @@ def _filled_outward(flat: Image, upper: FloatArray, lower: FloatArray) -> Image:
     middle = (top + bottom) / 2
     taken = np.clip(rows, np.minimum(top, middle), np.maximum(bottom, middle)).astype(np.int64)
     filled = np.ascontiguousarray(flat[taken, columns[None, :]])
-    calm = cv2.blur(filled, (15, 1))  # the continued columns would show as stripes
-    beyond = np.clip(np.abs(rows - taken) / 12.0, 0, 1)[..., None]
-    return (filled + (calm.astype(np.float32) - filled) * beyond).astype(np.uint8)
+    # the continued columns would show as stripes, and as longer teeth: they turn into gum
+    calm = cv2.blur(filled, (41, 1)).astype(np.float32) * _GUM
+    beyond = np.clip(np.abs(rows - taken) / 10.0, 0, 1)[..., None]
+    mixed: Image = (filled + (calm - filled) * beyond).astype(np.uint8)
+    return mixed
 
 
 def _edge_row(mask: FloatArray, last: bool) -> int:
