@@ -8,7 +8,9 @@ from models.shapes import KEYPOINTS, FloatArray
 
 # about the neck, low and behind: turning here moves hair, neck and shoulders believably
 NECK = np.array([0.0, 120.0, 60.0], np.float32)  # canonical units
-_YAW_LIMIT, _HIDDEN_CHEEK_LIMIT = 15.0, 8.0
+_YAW_LIMIT = 15.0
+# a cheek that the photograph hides cannot be shown: how far it may be uncovered, by own yaw
+_OWN_YAW, _UNCOVERING_LIMIT = (5.0, 14.0, 35.0), (15.0, 8.0, 4.0)
 _PITCH_LIMIT, _ROLL_LIMIT = 11.0, 12.0
 _SHIFT_LIMIT = np.array([14.0, 12.0, 14.0], np.float32)  # off the turn about the neck
 _SCALE_LIMIT = 0.08
@@ -44,14 +46,14 @@ def drive_portrait(source: Motion, generated: Motion, mouth_ratio: float) -> Mot
     """Add ``generated`` (relative, T frames) to the portrait's own pose ``source`` (T == 1).
 
     mouth_ratio: the portrait's mouth width over the usual one; lip motion grows with it. Turning
-    towards the cheek that a three-quarter view hides is limited more. The lip gap is absolute.
+    so that the cheek which a three-quarter view hides would come out is limited more. The lip gap
+    is absolute.
     """
     own_yaw = float(source.yaw[0])
-    hidden = float(np.clip((abs(own_yaw) - 8.0) / 10.0, 0.0, 1.0))
-    narrow = _YAW_LIMIT + hidden * (_HIDDEN_CHEEK_LIMIT - _YAW_LIMIT)
-    towards_hidden = generated.yaw * np.sign(own_yaw) > 0
+    narrow = np.interp(abs(own_yaw), _OWN_YAW, _UNCOVERING_LIMIT)
+    uncovering = generated.yaw * np.sign(own_yaw) < 0
     pitch = soft_limit(generated.pitch, _PITCH_LIMIT)
-    yaw = soft_limit(generated.yaw, np.where(towards_hidden, narrow, _YAW_LIMIT))
+    yaw = soft_limit(generated.yaw, np.where(uncovering, narrow, _YAW_LIMIT))
     roll = soft_limit(generated.roll, _ROLL_LIMIT)
     neck = neck_shift(pitch, yaw, roll)
     shift = neck + soft_limit(generated.t - neck, _SHIFT_LIMIT)

@@ -92,7 +92,9 @@ def paint_eyes(frame: Image, texture: Image, margin: int, eyes: EyeFrame) -> Non
         right, bottom = np.minimum(high, [frame.shape[1], frame.shape[0]])
         if right - left < 4 or bottom - top < 2:
             continue
-        mask = soft_polygon(outline, left, top, right, bottom)
+        # OpenCV draws at least a line, even of a slit that is shut
+        slit = float(np.clip(eyes.openness[eye] / 0.15, 0.0, 1.0))
+        mask = slit * soft_polygon(outline, left, top, right, bottom)
         ball = _eyeball(texture, margin, eyes, eye, (left, top, right, bottom))
         blend(frame[top:bottom, left:right], ball, mask)
 

@@ -53,6 +53,7 @@ def save_keypoint_map(keypoint_map: KeypointMap, path: Path) -> None:
         "usual": np.array([keypoint_map.eye_gap, keypoint_map.mouth_width], np.float32),
     }
     save_file(tensors, path)
+    path.chmod(0o644)
 
 
 def load_keypoint_map(path: Path) -> KeypointMap:
