@@ -16,7 +16,7 @@ from models.face_landmarks import MediaPipeDetector
 from models.images import decode_image
 from models.shapes import Image
 from tests.e2e.browser import chromium
-from tests.e2e.recording import RECORDER, start_recorder, stop_recorder
+from tests.e2e.recording import QUIET_DB, RECORDER, start_recorder, stop_recorder
 from tests.e2e.server_process import ROOT, ServerProcess, running_server
 
 FACE_TASK = ROOT / "weights" / "face_landmarker.task"
@@ -67,14 +67,18 @@ def _lip_gaps(jpegs: list[bytes]) -> list[float]:
 
 
 def strip_of(page: Any) -> Image:
-    """One row of the sample's pictures [side, length * side, 3], evenly spaced in time."""
+    """One row of pictures [side, length * side, 3], evenly spaced from the sample's first sound on."""
     import cv2
 
-    speak(page)
+    page.get_by_test_id("sample").click()
+    page.wait_for_function("document.documentElement.dataset.picture === 'live'", timeout=60_000)
     start_recorder(page)
-    page.wait_for_timeout(int(STRIP_LENGTH * STRIP_STEP_MS) + 2500)
+    page.wait_for_function("visavis.phase() === 'speaking'", timeout=60_000)
+    page.wait_for_timeout(int(STRIP_LENGTH * STRIP_STEP_MS) + 1500)
     recording = stop_recorder(page)
-    times = recording.frame_times_ms[0] + 1000 + STRIP_STEP_MS * np.arange(STRIP_LENGTH)
+    voice = recording.voice_db
+    onset_ms = voice.times_ms[int(np.argmax(voice.values > QUIET_DB))]
+    times = onset_ms + STRIP_STEP_MS * np.arange(STRIP_LENGTH)
     nearest = [int(np.abs(recording.frame_times_ms - time).argmin()) for time in times]
     pictures = [decode_image(recording.jpegs[index]) for index in nearest]
     size = (STRIP_SIDE_PX, STRIP_SIDE_PX)
