@@ -67,7 +67,7 @@ def _lip_gaps(jpegs: list[bytes]) -> list[float]:
 
 
 def strip_of(page: Any) -> Image:
-    """One row of pictures [side, length * side, 3], evenly spaced from the sample's first sound on."""
+    """One row of pictures [side, length * side, 3], evenly spaced from the first sound on."""
     import cv2
 
     page.get_by_test_id("sample").click()
