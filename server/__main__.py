@@ -21,12 +21,14 @@ def serve(
     import asyncio
 
     from models.errors import VisavisError
+    from server.engine import load_engine_config
     from server.logs import configure_logs
     from server.serve import serve as serve_until_stopped
     from server.settings import load_settings
 
     try:
         settings = load_settings(config, host=host, port=port, engine=engine)
+        load_engine_config(settings.engine)  # a wrong name is told before anything starts
         configure_logs(settings.log_format, settings.log_level)
 
         def announce(address: str) -> None:

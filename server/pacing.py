@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from models.shapes import Image
 from server.media_time import PACKET_MS
 from server.metrics import Metrics
@@ -15,6 +17,8 @@ from server.tracks import (
     audio_frame,
     video_frame,
 )
+
+log = structlog.get_logger(__name__)
 
 PACKET_S = PACKET_MS / 1000
 SLIP_S = 0.5  # a stall longer than this is not made up for: the clock starts anew after it
@@ -38,17 +42,13 @@ class PacingClock:
 
     def __init__(self, session: Session, metrics: Metrics) -> None:
         self.slips = 0
+        self.failed = False
         self.on_first_frame: Callable[[], None] = lambda: None
         self._session = session
         self._metrics = metrics
         self._tracks: TrackPair | None = None
         self._last_picture: Image | None = None
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def running(self) -> bool:
-        """The media clock moves."""
-        return self._task is not None
 
     def new_tracks(self) -> TrackPair:
         """Tracks of a new connection, released to from ``attach`` on."""
@@ -63,6 +63,7 @@ class PacingClock:
         self._tracks = tracks
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task.add_done_callback(self._ended)
 
     def detach(self, tracks: TrackPair) -> None:
         """These tracks end; the clock goes on."""
@@ -92,6 +93,11 @@ class PacingClock:
             self._release(self._session.tick())
             due += PACKET_S
             await asyncio.sleep(max(0.0, due - loop.time()))
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed = True
+            log.error("pacing_failed", exc_info=error)
 
     async def _first_picture(self) -> None:
         """The clock starts with a face, not with black."""

@@ -31,6 +31,7 @@ from server.speech_queue import Utterance
 from server.voice import JITTER_SAMPLES, InterruptedSpeech, SessionVoice, queued_ms
 
 _COMPUTE_MARGIN = 1.5  # a busy machine's hop against the warm-up's
+_MAX_COMPUTE_MS = 200.0  # a machine that is slower than this cannot keep up anyway
 _INTERRUPT_LEAD_FRAMES = 1  # the picture that is on its way already
 _KEPT_REWINDS = 8
 
@@ -64,7 +65,7 @@ class SessionTiming:
     @classmethod
     def for_engine(cls, timing: ModeTiming) -> "SessionTiming":
         """As small as the engine's need for voice, jitter and the machine's speed allow."""
-        compute_ms = timing.hop_ms * _COMPUTE_MARGIN
+        compute_ms = min(timing.hop_ms * _COMPUTE_MARGIN, _MAX_COMPUTE_MS)
         margin_ms = to_ms(JITTER_SAMPLES) + PACKET_MS + compute_ms
         return cls(
             ahead_frames=timing.delay_frames + 1 + math.ceil(margin_ms / FRAME_MS),

@@ -122,6 +122,8 @@ class LiveSession:
         now = time.monotonic()
         if self.session.state == "speaking":
             self._active = now
+        if self.clock.failed:
+            return "internal_error"
         if datetime.now(UTC) >= self.expires_at:
             return "max_duration"
         if now - self._active > self.plan.idle_timeout_s:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
+
 from models.shapes import FloatArray, Image
 from server.engine import Engine, Mode, MotionLevels
 from server.engine_messages import FeedSession, OpenSession, RewindSession
@@ -23,6 +25,7 @@ class InlineEngine:
     rewinds: list[tuple[int, bool]] = field(default_factory=list)
     levels: list[MotionLevels] = field(default_factory=list)
     portrait: Any = "portrait"
+    i420: bool = False  # as the ring holds them; RGB is easier to look at
 
     def open(self, start_frame: int, revision: int, levels: MotionLevels) -> None:
         command = OpenSession("s", "a", 0, start_frame, revision, self.mode, self.seed, levels)
@@ -43,7 +46,8 @@ class InlineEngine:
             self.worker.set_levels(self.engine, levels)
 
     def picture(self, frame: int) -> Image:
-        return self.pictures[frame]
+        picture = self.pictures[frame]
+        return cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420) if self.i420 else picture
 
     def work(self) -> None:
         """Motion for all voice, pictures for all frames that may be rendered."""

@@ -93,7 +93,8 @@ class MeasuredPeer:
     def picture_gaps_ms(self) -> AnyArray:
         """Times between two pictures' first packets, the connection's first second left out."""
         times = np.sort(list(self._arrived["video"].values()))
-        return np.diff(times[times > times[0] + 1.0]) * 1000
+        gaps: AnyArray = np.diff(times[times > times[0] + 1.0]) * 1000
+        return gaps
 
     def av_gaps_ms(self) -> AnyArray:
         """How far a receiver that trusts the sender reports shows pictures behind their sound.
@@ -105,7 +106,8 @@ class MeasuredPeer:
         for kind, reports in self._reports.items():
             first = min(self._arrived[kind])
             ties[kind] = np.array([ntp - (ts - first) / CLOCKS[kind] for ntp, ts in reports])
-        return (ties["video"] - np.median(ties["audio"])) * 1000
+        gaps: AnyArray = (ties["video"] - np.median(ties["audio"])) * 1000
+        return gaps
 
     def mic_to_sound_ms(self) -> float:
         """From a microphone's packet leaving to the same sound arriving."""
@@ -160,4 +162,5 @@ class MeasuredPeer:
 
 def _envelope(wave: AnyArray, step: int) -> AnyArray:
     whole = wave[: len(wave) // step * step].reshape(-1, step)
-    return np.log1p(np.sqrt(np.mean(whole**2, axis=1)))
+    levels: AnyArray = np.log1p(np.sqrt(np.mean(whole**2, axis=1)))
+    return levels
