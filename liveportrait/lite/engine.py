@@ -9,7 +9,14 @@ import numpy as np
 
 from liveportrait.lite.crop import MARGIN_PX, SIDE_PX, choose_face, crop_face
 from liveportrait.lite.drive import drive_portrait
-from liveportrait.lite.eyes import EyeFrame, lid_openness, move_lid_colours, move_lids, paint_eyes
+from liveportrait.lite.eyes import (
+    EyeFrame,
+    lid_openness,
+    move_lid_colours,
+    move_lids,
+    paint_eyes,
+    wears_glasses,
+)
 from liveportrait.lite.keypoint_map import load_keypoint_map
 from liveportrait.lite.lips import colour_places, settle_lips
 from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_rings
@@ -41,6 +48,7 @@ class LitePortrait:
     rings: Rings
     mouth: MouthPaint
     mouth_width: float  # canonical units
+    glasses: bool
     size: tuple[int, int] = (SIDE_PX, SIDE_PX)
 
 
@@ -92,6 +100,7 @@ class LiteRenderer:
             texture_points=vertices.astype(np.float32),
             mouth=prepare_mouth(self._bank, frame, points, canonical),
             mouth_width=float(np.linalg.norm(canonical[61] - canonical[291])),
+            glasses=wears_glasses(frame, points),
         )
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:
@@ -116,7 +125,7 @@ class LiteRenderer:
         without_lids = offsets.copy()
         without_lids[_LID_KEYPOINTS] = 0.0
         head: FloatArray = portrait.head + self._map.spread(without_lids[None])[0]
-        move_lids(head, portrait.head, openness)
+        move_lids(head, portrait.head, openness, portrait.glasses)
         settle_lips(head, offsets + portrait.own_exp)
         return head
 
@@ -135,11 +144,11 @@ class LiteRenderer:
         )
         targets = np.concatenate([moved, rings]).astype(np.float32)
         colours = portrait.texture_points.copy()
-        move_lid_colours(colours, openness)
+        move_lid_colours(colours, openness, portrait.glasses)
         whole, part = self._raster(self._triangles, targets, colours)
         cv2.remap(portrait.texture, whole, part, cv2.INTER_LINEAR, frame, cv2.BORDER_REPLICATE)
         pixels = moved[:, :2]
-        eyes = EyeFrame(pixels, portrait.points[:, :2], openness)
+        eyes = EyeFrame(pixels, portrait.points[:, :2], openness, portrait.glasses)
         paint_eyes(frame, portrait.texture, MARGIN_PX, eyes)
         paint_mouth(frame, portrait.mouth, MouthFrame(pixels, head, scale, turn, shift))
 

@@ -9,7 +9,7 @@ from models.shapes import AnyArray, FloatArray, Image
 
 UPPER_LID_SHARE = 0.88  # of a closing gap; the lower lid does the rest
 _WIDEST = 1.10  # of the portrait's own lid gap: beyond it there is no eyeball to show
-_SHUT_AT = 0.28  # trackers call an eye still so far open when it is shut
+_SHUT_AT = 0.32  # trackers call an eye still so far open when it is shut
 _GAZE_LIMIT = 0.13  # of the eye's width
 _IRISES = np.array([[468, 469, 470, 471, 472], [473, 474, 475, 476, 477]], np.int64)
 _ABOVE = np.array(  # the row of points over each upper lid, and under each lower one
@@ -17,7 +17,10 @@ _ABOVE = np.array(  # the row of points over each upper lid, and under each lowe
 )
 _BELOW = np.array([[25, 110, 24, 23, 22, 26, 112], [255, 339, 254, 253, 252, 256, 341]], np.int64)
 _UPPER_SKIN_COLOUR, _LOWER_SKIN_COLOUR = 0.75, 0.55  # of the way to the skin, lids shut
+_COLOUR_BEHIND_GLASSES = 0.4
 _LASH_DARKNESS = 0.65
+_BRIDGE_DIP = 0.38  # measured: 0.46 and 0.59 with glasses, up to 0.29 without
+_SMOOTH_FROM, _SMOOTH_TO = 0.6, 0.2  # openness between which the skin of a lid is smoothed
 _SKIN_SHARE = 0.25  # of a lid's way that the skin next to it goes along
 _LIDS = np.concatenate([UPPER_LIDS, LOWER_LIDS[:, -2:0:-1]], 1)  # [2, 16], around each eye
 
@@ -35,10 +38,13 @@ def lid_openness(keypoint_offsets: FloatArray, eye_gap: float) -> FloatArray:
     return limited
 
 
-def move_lids(mesh: FloatArray, source: FloatArray, openness: FloatArray) -> None:
+def move_lids(
+    mesh: FloatArray, source: FloatArray, openness: FloatArray, glasses: bool = False
+) -> None:
     """Set the lids of ``mesh`` [L, 3] in place; ``source`` [L, 3] is the portrait's own head.
 
-    The linear map alone would leave the eye half open, and pull brows and glasses along.
+    The linear map alone would leave the eye half open, and pull brows and glasses along. Behind
+    ``glasses`` the skin next to the lids stays, since their rim would move with it.
     """
     for eye in range(2):
         upper, lower = UPPER_LIDS[eye, 1:-1], LOWER_LIDS[eye, 1:-1]
@@ -50,20 +56,45 @@ def move_lids(mesh: FloatArray, source: FloatArray, openness: FloatArray) -> Non
         up = (1 - UPPER_LID_SHARE) * closing * gap
         mesh[upper] = source[upper] + carried + down
         mesh[lower] = source[lower] + carried - up
-        mesh[_ABOVE[eye]] += _SKIN_SHARE * down
-        mesh[_BELOW[eye]] -= _SKIN_SHARE * up
+        if not glasses:
+            mesh[_ABOVE[eye]] += _SKIN_SHARE * down
+            mesh[_BELOW[eye]] -= _SKIN_SHARE * up
 
 
-def move_lid_colours(places: FloatArray, openness: FloatArray) -> None:
+def wears_glasses(rgb: Image, points: FloatArray) -> bool:
+    """Whether something thin and dark lies across the bridge of the nose.
+
+    rgb: [H, W, 3]; points: [L, 3] its face mesh. Looks down a band from between the brows to the
+    nose for a dip in brightness that a closing (dilation, then erosion) would fill.
+    """
+    import cv2
+
+    start, end = points[9, :2], points[5, :2]
+    length = max(int(np.linalg.norm(end - start)), 8)
+    down = np.linspace(0, 1, length)[:, None, None]
+    aside = np.linspace(-0.18, 0.18, 9)[None, :, None]
+    spots = start + (end - start) * down + (points[362, :2] - points[133, :2]) * aside
+    spots = spots.astype(np.float32)
+    darkest = rgb.min(-1).astype(np.float32)
+    band = cv2.remap(darkest, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR)
+    profile = np.median(band, axis=1)[:, None].astype(np.float32)  # [length, 1]
+    window = np.ones((max(5, length // 5) | 1, 1), np.uint8)
+    filled = cv2.morphologyEx(profile, cv2.MORPH_CLOSE, window)
+    return bool((1 - profile / np.maximum(filled, 1.0)).max() > _BRIDGE_DIP)
+
+
+def move_lid_colours(places: FloatArray, openness: FloatArray, glasses: bool = False) -> None:
     """Let closing lids take their colour from the skin next to them; ``places`` [V, 2], in place.
 
     The edge of an open lid is lashes and a bit of eyeball: drawn out over the eye, it would look
-    like a slit. The line of the lashes is drawn anew (``paint_eyes``).
+    like a slit. The line of the lashes is drawn anew (``paint_eyes``). Behind ``glasses`` the upper
+    lid does so less: it would cover a rim that lies before it.
     """
+    upper = _UPPER_SKIN_COLOUR * (_COLOUR_BEHIND_GLASSES if glasses else 1.0)
     for eye in range(2):
         closing = float(np.clip(1.0 - openness[eye], 0.0, 1.0)) ** 1.5
         for lid, skin, share in (
-            (UPPER_LIDS[eye, 1:-1], _ABOVE[eye], _UPPER_SKIN_COLOUR),
+            (UPPER_LIDS[eye, 1:-1], _ABOVE[eye], upper),
             (LOWER_LIDS[eye, 1:-1], _BELOW[eye], _LOWER_SKIN_COLOUR),
         ):
             places[lid] += share * closing * (places[skin] - places[lid])
@@ -76,6 +107,7 @@ class EyeFrame:
     moved: FloatArray  # [L, 2] the face mesh in this frame
     source: FloatArray  # [L, 2] the face mesh in the portrait
     openness: FloatArray  # [2]
+    glasses: bool = False
 
 
 def paint_eyes(frame: Image, texture: Image, margin: int, eyes: EyeFrame) -> None:
@@ -83,6 +115,8 @@ def paint_eyes(frame: Image, texture: Image, margin: int, eyes: EyeFrame) -> Non
     for eye in range(2):
         lashes = float(np.clip((0.45 - eyes.openness[eye]) / 0.45, 0.0, 1.0))
         if lashes > 0:
+            if not eyes.glasses:
+                _smooth_lid(frame, eyes, eye)
             line = 0.5 * (eyes.moved[UPPER_LIDS[eye]] + eyes.moved[LOWER_LIDS[eye]])
             darken_line(frame, line, _LASH_DARKNESS * lashes, 1.3)
         outline = eyes.moved[_LIDS[eye]]
@@ -97,6 +131,24 @@ def paint_eyes(frame: Image, texture: Image, margin: int, eyes: EyeFrame) -> Non
         mask = slit * soft_polygon(outline, left, top, right, bottom)
         ball = _eyeball(texture, margin, eyes, eye, (left, top, right, bottom))
         blend(frame[top:bottom, left:right], ball, mask)
+
+
+def _smooth_lid(frame: Image, eyes: EyeFrame, eye: int) -> None:
+    """Blur the drawn-out skin of a closing upper lid, which would show stripes; in place."""
+    import cv2
+
+    skin = np.concatenate([eyes.moved[_ABOVE[eye]], eyes.moved[UPPER_LIDS[eye, ::-1]]])
+    left, top = np.maximum(np.floor(skin.min(0)).astype(int) - 8, 0)
+    right, bottom = np.minimum(
+        np.ceil(skin.max(0)).astype(int) + 9, [frame.shape[1], frame.shape[0]]
+    )
+    if right - left < 20 or bottom - top < 18:
+        return
+    share = (_SMOOTH_FROM - float(eyes.openness[eye])) / (_SMOOTH_FROM - _SMOOTH_TO)
+    mask = np.clip(share, 0, 1) * soft_polygon(skin, left, top, right, bottom)
+    mask = cv2.GaussianBlur(mask, (0, 0), 1.5)
+    patch = frame[top:bottom, left:right]
+    blend(patch, cv2.blur(cv2.blur(patch, (13, 3)), (9, 3)), mask)
 
 
 def _eyeball(
