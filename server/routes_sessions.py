@@ -18,7 +18,6 @@ from server.schemas import OfferBody, SessionBody
 from server.sessions import LiveSession, SessionPlan
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
-_decoding = asyncio.Semaphore(2)  # sound files decoded at the same time
 
 
 @router.post("", status_code=201, dependencies=[KeyRequired])
@@ -105,7 +104,7 @@ async def say(request: Request, context: Context, live: AllowedSession) -> dict[
         if not isinstance(audio, UploadFile):
             raise ApiError("invalid_request", "the form must have a file field named audio")
         data = await audio.read()
-    async with _decoding:
+    async with context.sessions.decoding:
         pcm = await asyncio.to_thread(decode_speech, data, context.settings.limits.max_speech_s)
     return {"speech_id": live.session.say(pcm)}
 

@@ -66,8 +66,8 @@ async def _watch_engine(
     except EngineFailedError:
         server.should_exit = True
         raise
-    shown = f"[{host}]" if ":" in host else host
-    announce(f"http://{'localhost' if shown in ('127.0.0.1', '0.0.0.0') else shown}:{port}/")
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    announce(f"http://{shown}:{port}/")
     for avatar in context.avatars.all():
         await context.pool.prepare(avatar.avatar_id, avatar.image)
     # from here on only the engine's end matters

@@ -166,6 +166,7 @@ class SessionRegistry:
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
+        self.decoding = asyncio.Semaphore(2)  # sound files decoded at the same time
         self._sessions: dict[str, LiveSession] = {}
         self._janitor: asyncio.Task[None] | None = None
 

@@ -27,6 +27,7 @@ class Utterance:
     started_at: int | None = None  # media position of its first sample
     buffered: int = 0  # samples at 48 kHz that wait
     waits: bool = True  # for the prebuffer to fill
+    dropped: bool = False  # by an interrupt; what is still added is thrown away
     parts: deque[PcmArray] = field(default_factory=deque)
 
     def add(self, pcm: PcmArray) -> None:
@@ -81,6 +82,8 @@ class SpeechQueue:
 
     def add(self, utterance: Utterance, pcm: PcmArray) -> None:
         """Append [n] samples to ``utterance``; raises SpeechQueueFullError, then keeps nothing."""
+        if utterance.dropped:
+            return
         if self.buffered + len(pcm) > self._max_samples:
             raise SpeechQueueFullError(
                 f"the session's speech queue is full: {self._max_samples / 48_000:.0f} s at most;"
@@ -99,5 +102,8 @@ class SpeechQueue:
     def clear(self) -> list[Utterance]:
         """Drop everything; returns what was dropped. Whoever still adds to one adds to nothing."""
         dropped = list(self._utterances)
+        for utterance in dropped:
+            utterance.dropped = True
+            utterance.parts.clear()
         self._utterances.clear()
         return dropped

@@ -51,3 +51,13 @@ def test_clearing_drops_everything() -> None:
     assert [u.speech_id for u in queue.clear()] == ["a"]
     assert queue.first is None
     assert queue.buffered == 0
+
+
+def test_what_is_added_to_a_dropped_utterance_is_thrown_away() -> None:
+    queue = SpeechQueue(1000)
+    utterance = queue.open("a")
+    queue.add(utterance, ramp(10))
+    queue.clear()
+    for _ in range(1000):
+        queue.add(utterance, ramp(900))
+    assert len(utterance.parts) == 0
