@@ -128,6 +128,26 @@ def test_the_eyeball_disappears_behind_shut_lids(
     assert shut[patch].mean() > 0.5 * skin.mean()
 
 
+def test_glasses_are_found_where_they_are_worn(portraits: dict[str, LitePortrait]) -> None:
+    wearers = {name for name, portrait in portraits.items() if portrait.glasses is not None}
+    assert wearers == {"p01", "p04"}
+
+
+def test_the_rim_of_glasses_stays_in_a_blink(
+    renderer: LiteRenderer, portraits: dict[str, LitePortrait]
+) -> None:
+    portrait = portraits["p04"]
+    assert portrait.glasses is not None
+    at_rest, shut = (drawn(renderer, portrait, POSES[key]) for key in ("rest", "lids shut"))
+    inner = slice(MARGIN_PX, MARGIN_PX + SIDE_PX)
+    rim = portrait.glasses.rim[inner, inner] > 250
+    nose = portrait.points[168, :2].round().astype(int)
+    near = np.zeros_like(rim)
+    near[nose[1] - 40 : nose[1] + 60, nose[0] - 95 : nose[0] + 95] = True
+    change = np.abs(shut.astype(int) - at_rest.astype(int)).mean(-1)[rim & near]
+    assert change.mean() < 8
+
+
 def test_gaze_moves_the_iris_and_not_the_lids(
     renderer: LiteRenderer, detector: MediaPipeDetector, portraits: dict[str, LitePortrait]
 ) -> None:

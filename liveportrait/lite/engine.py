@@ -15,8 +15,8 @@ from liveportrait.lite.eyes import (
     move_lid_colours,
     move_lids,
     paint_eyes,
-    wears_glasses,
 )
+from liveportrait.lite.glasses import Glasses, find_glasses
 from liveportrait.lite.keypoint_map import load_keypoint_map
 from liveportrait.lite.lips import colour_places, settle_lips
 from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_rings
@@ -32,6 +32,7 @@ from models.motion import Motion, rest, rotation_matrix
 from models.shapes import AnyArray, FloatArray, Image
 
 _LID_KEYPOINTS = slice(14, 18)
+_MARGIN = np.array([MARGIN_PX, MARGIN_PX, 0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class LitePortrait:
     rings: Rings
     mouth: MouthPaint
     mouth_width: float  # canonical units
-    glasses: bool
+    glasses: Glasses | None
     size: tuple[int, int] = (SIDE_PX, SIDE_PX)
 
 
@@ -100,7 +101,7 @@ class LiteRenderer:
             texture_points=vertices.astype(np.float32),
             mouth=prepare_mouth(self._bank, frame, points, canonical),
             mouth_width=float(np.linalg.norm(canonical[61] - canonical[291])),
-            glasses=wears_glasses(frame, points),
+            glasses=find_glasses(crop.texture, points + _MARGIN),
         )
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:
@@ -125,7 +126,7 @@ class LiteRenderer:
         without_lids = offsets.copy()
         without_lids[_LID_KEYPOINTS] = 0.0
         head: FloatArray = portrait.head + self._map.spread(without_lids[None])[0]
-        move_lids(head, portrait.head, openness, portrait.glasses)
+        move_lids(head, portrait.head, openness, portrait.glasses is not None)
         settle_lips(head, offsets + portrait.own_exp)
         return head
 
@@ -144,7 +145,7 @@ class LiteRenderer:
         )
         targets = np.concatenate([moved, rings]).astype(np.float32)
         colours = portrait.texture_points.copy()
-        move_lid_colours(colours, openness, portrait.glasses)
+        move_lid_colours(colours, openness)
         whole, part = self._raster(self._triangles, targets, colours)
         cv2.remap(portrait.texture, whole, part, cv2.INTER_LINEAR, frame, cv2.BORDER_REPLICATE)
         pixels = moved[:, :2]

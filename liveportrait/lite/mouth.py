@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from liveportrait.lite.eyes import blend, darken_line, soft_polygon
 from liveportrait.lite.mesh import LOWER_LIDS, UPPER_LIDS
 from liveportrait.lite.mouth_bank import (
     HALF_WIDTH_UNITS,
@@ -22,6 +21,7 @@ from liveportrait.lite.mouth_cut import (
     flatten_mouth,
     upper_teeth_mask,
 )
+from liveportrait.lite.paint import blend, darken_line, soft_polygon
 from models.face_keypoints import LOWER_INNER_LIP, UPPER_INNER_LIP, lip_gap
 from models.shapes import AnyArray, FloatArray, Image
 
