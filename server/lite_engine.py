@@ -15,7 +15,9 @@ def load(config: EngineConfig) -> Engine:
 
     policy = policy_of(config)
     encoder = SpeechEncoder.load(config.path(config.encoder), policy)
-    generator = MotionGenerator.load(config.path(config.motion), encoder, policy)
+    generator = MotionGenerator.load(
+        config.path(config.motion), encoder, policy, engine=config.renderer
+    )
     renderer = load_renderer(config.renderer, policy, config.path(config.weights))
 
     def make_controls(levels: MotionLevels) -> Any:
