@@ -24,6 +24,11 @@ GATE_LOOKAHEAD_FRAMES = GATE_AFTER + GATE_SMOOTHING
 SILENT_DB, VOICED_DB = -56.0, -46.0  # ramp of the gate in a quiet room
 NOISE_MARGIN_DB, HIGHEST_SHIFT_DB = 8.0, 16.0
 EASE_FRAMES = 5  # 200 ms from speaking to rest
+UPPER_LIP, LOWER_LIP = 4, 5  # places of the inner lips' middles among the lite keypoints
+WIDE_GAP_UNITS = 12.0
+# how much of a change of the gap each keypoint takes over, as measured on the training clips
+GAP_SHARES = {4: -0.37, 5: 0.63, 2: -0.27, 3: 0.6, 6: -0.13, 7: -0.13, 8: 0.43, 9: 0.43}
+STEADY_KERNEL = np.array((1, 3, 6, 7, 6, 3, 1), np.float32) / 27
 LIDS_FROM_NETWORK = 0.3  # a network that has heard no reason to blink leaves lids half open
 
 
@@ -91,6 +96,35 @@ def compose(
         np.exp(share * (np.log(idle.scale) + np.log(spoken.scale))).astype(np.float32),
         exp.astype(np.float32),
     )
+
+
+def press_lips(exp: FloatArray, press_units: float) -> FloatArray:
+    """Bring the lips of ``exp`` [T, K, 3] (lite engine) closer by ``press_units``, never crossing.
+
+    A network trained on squared error shuts a mouth nearly but not quite; people notice. The gap
+    shrinks by all of ``press_units`` when small and by nothing when wide.
+    """
+    gap = exp[:, LOWER_LIP, 1] - exp[:, UPPER_LIP, 1]
+    wide = np.clip(gap / WIDE_GAP_UNITS, 0.0, 1.0)
+    target = np.maximum(0.0, gap - press_units * (1.0 - wide))
+    pressed = exp.copy()
+    pressed[:, list(GAP_SHARES), 1] += np.outer(target - gap, list(GAP_SHARES.values()))
+    return pressed.astype(np.float32)
+
+
+def steady(before: FloatArray, plan: FloatArray, count: int, channels: IntArray) -> FloatArray:
+    """The first ``count`` rows of ``plan`` [T, M] with some channels smoothed over 7 frames.
+
+    ``before`` [n, M] are the rows ahead of it. Heads have mass; what trembles is the network.
+    """
+    half = len(STEADY_KERNEL) // 2
+    rows = np.concatenate([before[-half:], plan[: count + half]])
+    missing = half - min(half, len(before))
+    rows = np.pad(rows, ((missing, max(0, count + half - len(plan))), (0, 0)), mode="edge")
+    smooth = plan[:count].copy()
+    windows = np.lib.stride_tricks.sliding_window_view(rows[:, channels], len(STEADY_KERNEL), 0)
+    smooth[:, channels] = (windows @ STEADY_KERNEL)[:count]
+    return smooth
 
 
 def ease_mouth(motion: Motion, held: Motion, done: int, parts: FaceParts) -> Motion:

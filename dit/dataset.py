@@ -27,9 +27,9 @@ class Masking:
 
     no_voice: float = 0.1  # for classifier-free guidance
     late_voice: float = 0.15  # the voice of the last frames has not come yet
-    no_context: float = 0.3
-    context_noise: float = 0.25  # most spread added to the context, in normalised units
-    voice_noise: float = 0.15
+    no_context: float = 0.5  # the voice, not habit, shapes the mouth
+    context_noise: float = 0.8  # most spread added to the context, in normalised units
+    voice_noise: float = 0.4  # keeps small principal components from being learnt by heart
     voice_dropout: float = 0.1  # of single condition channels
 
 

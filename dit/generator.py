@@ -9,7 +9,7 @@ any packets give the same motion, and a rewound stream given the same voice repe
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +23,11 @@ from dit.compose import (
     MotionControls,
     compose,
     ease_mouth,
+    press_lips,
+    steady,
     voice_gate,
 )
-from dit.layout import MOTION_CHANNELS
+from dit.layout import MOTION_CHANNELS, channels_of
 from dit.planner import MotionPlanner
 from models.device import DevicePolicy
 from models.errors import ConfigError, WeightsError
@@ -120,6 +122,8 @@ class MotionStream:
         self.controls = controls
         self.seed = seed
         self._checkpoint, self._planner = generator.checkpoint, generator.planner
+        mouth = channels_of(self._checkpoint.layout.parts.mouth)
+        self._steady_channels = np.setdiff1d(np.arange(MOTION_CHANNELS), mouth)
         self._rest_raw = self._checkpoint.layout.normalise(rest(1))  # [1, M]
         self._empty = SpeechFeatures(
             np.zeros((0, generator.encoder.dim), np.float32), np.zeros(0, np.float32)
@@ -232,7 +236,9 @@ class MotionStream:
         count = min(self.hop_frames, end - start)
         self._past.raw = np.concatenate([self._past.raw, plan[:count]])
         self._plans.append((start + self.hop_frames, plan[self.hop_frames :]))
-        motion = self._finished_motion(plan[:count], voice.loudness_db, start)
+        context = self._past.raw[max(0, at - CONTEXT_FRAMES) : at]
+        calm = steady(context, plan, count, self._steady_channels)
+        motion = self._finished_motion(calm, voice.loudness_db, start)
         self._shown = _joined([self._shown, motion])
         self._forget()
         return motion
@@ -270,6 +276,9 @@ class MotionStream:
         after = loudness_db[at : at + len(raw) + GATE_LOOKAHEAD_FRAMES]
         gate = voice_gate(np.concatenate([before, after]))[len(before) :][: len(raw)]
         spoken = self._checkpoint.layout.motion(self._planner.amplified(raw))
+        if self._checkpoint.engine == "lite":
+            pressed = press_lips(spoken.exp, self._checkpoint.sampling.press_units)
+            spoken = replace(spoken, exp=pressed)
         motion = compose(
             spoken, frames, gate, self.controls, self._checkpoint.layout.parts, self.seed
         )

@@ -29,7 +29,7 @@ class NetworkConfig:
     layers: int = 4
     heads: int = 4
     mlp_ratio: int = 3
-    dropout: float = 0.1
+    dropout: float = 0.15
 
     def __post_init__(self) -> None:
         if self.width % self.heads or (self.width // self.heads) % 2:
