@@ -81,15 +81,13 @@ def train(
     data: Annotated[Path, typer.Argument(help="folder made by prepare")],
     out: Annotated[Path, typer.Argument(help="folder for state and checkpoints")],
     engine: Annotated[str, typer.Option(help="whose motion")] = "lite",
-    encoder_name: Annotated[
-        str, typer.Option(help="encoder that the data was made with")
-    ] = "encoder",
+    encoder: EncoderOption = WEIGHTS / "encoder",
     steps: Annotated[int, typer.Option(min=1)] = 4000,
     batch: Annotated[int, typer.Option(min=2)] = 48,
     real_share: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.35,
-    width: Annotated[int, typer.Option(min=16)] = 160,
+    width: Annotated[int, typer.Option(min=16)] = 128,
     layers: Annotated[int, typer.Option(min=1)] = 4,
-    components: Annotated[int, typer.Option(min=1, help="of the speech features")] = 32,
+    components: Annotated[int, typer.Option(min=1, help="of the speech features")] = 16,
     seed: int = 1,
     threads: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
@@ -101,7 +99,7 @@ def train(
     from dit.training_data import load_training_data
 
     torch.set_num_threads(threads)
-    loaded, alignments = load_training_data(data, engine, encoder_name, components)
+    loaded, alignments = load_training_data(data, engine, encoder, components)
     for name, found in alignments.items():
         verdict = (
             f"sound {found.lag:+d} frames late" if found.trusted else "another sound, left out"

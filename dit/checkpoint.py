@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from dit.condition import VoiceProjection
+from dit.condition import PhonemeHead, VoiceProjection
 from dit.layout import MotionLayout
 from dit.model import MotionDiT, NetworkConfig
 from models.errors import EngineMismatchError, MissingWeightsError, WeightsError
@@ -58,6 +58,8 @@ def save_checkpoint(checkpoint: MotionCheckpoint, directory: Path) -> None:
     tensors["layout.spread"] = torch.from_numpy(checkpoint.layout.spread)
     tensors["voice.mean"] = torch.from_numpy(checkpoint.projection.mean)
     tensors["voice.basis"] = torch.from_numpy(checkpoint.projection.basis).contiguous()
+    tensors["voice.phonemes"] = torch.from_numpy(checkpoint.projection.head.weight).contiguous()
+    tensors["voice.phoneme_bias"] = torch.from_numpy(checkpoint.projection.head.bias)
     config = {
         "format": FORMAT,
         "engine": checkpoint.engine,
@@ -126,7 +128,10 @@ def _assemble(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Motio
     layout = MotionLayout(
         config["engine"], tensors["layout.mean"].numpy(), tensors["layout.spread"].numpy()
     )
-    projection = VoiceProjection(tensors["voice.mean"].numpy(), tensors["voice.basis"].numpy())
+    head = PhonemeHead(tensors["voice.phonemes"].numpy(), tensors["voice.phoneme_bias"].numpy())
+    projection = VoiceProjection(
+        tensors["voice.mean"].numpy(), tensors["voice.basis"].numpy(), head
+    )
     if projection.channels != network.config.condition_channels:
         raise ValueError(
             f"the voice projection has {projection.channels} channels, "

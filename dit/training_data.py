@@ -7,7 +7,12 @@ import numpy as np
 
 from dit.alignment import Alignment, VoiceToMouth, align, fit_voice_to_mouth
 from dit.articulation import Style, articulate
-from dit.condition import VoiceProjection, principal_projection
+from dit.condition import (
+    PhonemeHead,
+    VoiceProjection,
+    load_phoneme_head,
+    principal_projection,
+)
 from dit.dataset import (
     NO_PAST,
     Sequence,
@@ -52,16 +57,18 @@ def load_spoken(folder: Path, held_out: bool) -> list[SpokenFeatures]:
 
 
 def load_training_data(
-    folder: Path, engine: str, encoder: str, components: int
+    folder: Path, engine: str, encoder: Path, components: int
 ) -> tuple[TrainingData, dict[str, Alignment]]:
     """Everything the trainer needs, and how each clip's sound was found to lie.
 
+    ``encoder``: the directory of the encoder that the data was made with, for its phoneme head.
     Raises ValueError when the folder holds no shards.
     """
     shards = load_shards(folder / "shards", held_out=False)
     validation = load_shards(folder / "shards", held_out=True)
     spoken = load_spoken(folder / "spoken", held_out=False)
-    projection = fit_projection(shards, spoken, components)
+    head = load_phoneme_head(encoder, shards[0].voice.dim)
+    projection = fit_projection(shards, spoken, components, head)
     layout = layout_of(engine, [s.motion for s in shards])
     items = [
         SpokenItem(s.name, s.times, projection.condition(s.voice, NO_PAST), s.voice.loudness_db)
@@ -76,7 +83,7 @@ def load_training_data(
     data = TrainingData(
         layout,
         projection,
-        encoder,
+        encoder.resolve().name,
         real,
         items,
         [s.motion for s in shards],
@@ -87,14 +94,14 @@ def load_training_data(
 
 
 def fit_projection(
-    shards: list[Shard], spoken: list[SpokenFeatures], components: int
+    shards: list[Shard], spoken: list[SpokenFeatures], components: int, head: PhonemeHead
 ) -> VoiceProjection:
-    """Principal components over real and synthetic voices."""
+    """Principal components over real and synthetic voices, beside the encoder's phonemes."""
     embeddings = np.concatenate(
         [s.voice.embeddings for s in shards] + [s.voice.embeddings for s in spoken]
     )
     every = max(1, len(embeddings) // FITTED_FRAMES)
-    return principal_projection(embeddings[::every], components)
+    return principal_projection(embeddings[::every], components, head)
 
 
 def align_shards(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from dit.checkpoint import MotionCheckpoint, Sampling
-from dit.condition import VoiceProjection
+from dit.condition import PhonemeHead, VoiceProjection
 from dit.layout import MOTION_CHANNELS, MotionLayout
 from dit.model import MotionDiT, NetworkConfig
 from models.device import DevicePolicy
@@ -17,6 +17,7 @@ from models.wav2vec2 import EncoderWindow, SpeechEncoder
 torch.set_num_threads(1)  # networks this small only wait for more
 TORCH_POLICY = DevicePolicy("cpu", "fp32", "torch")
 EMBEDDING_DIM = 16
+PHONEMES = 3
 
 
 @cache
@@ -41,7 +42,7 @@ def tiny_encoder() -> SpeechEncoder:
 def tiny_checkpoint(engine: str = "lite", sampling: Sampling | None = None) -> MotionCheckpoint:
     """A motion network whose gates are open, so that its output depends on all its inputs."""
     torch.manual_seed(2)
-    config = NetworkConfig(MOTION_CHANNELS, 6, width=32, layers=2, heads=2)
+    config = NetworkConfig(MOTION_CHANNELS, 6 + PHONEMES, width=32, layers=2, heads=2)
     network = MotionDiT(config).eval()
     with torch.no_grad():
         for name, weight in network.named_parameters():
@@ -52,7 +53,11 @@ def tiny_checkpoint(engine: str = "lite", sampling: Sampling | None = None) -> M
     spread[6] = 0.01
     layout = MotionLayout(engine, np.zeros(MOTION_CHANNELS, np.float32), spread)
     basis = rng.normal(0, 0.25, (EMBEDDING_DIM, 4)).astype(np.float32)
-    projection = VoiceProjection(np.zeros(EMBEDDING_DIM, np.float32), basis)
+    head = PhonemeHead(
+        rng.normal(0, 1, (EMBEDDING_DIM, PHONEMES)).astype(np.float32),
+        np.zeros(PHONEMES, np.float32),
+    )
+    projection = VoiceProjection(np.zeros(EMBEDDING_DIM, np.float32), basis, head)
     return MotionCheckpoint(
         network, layout, projection, "tiny", sampling or Sampling(steps=2, guidance=1.5)
     )

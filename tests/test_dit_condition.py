@@ -1,9 +1,21 @@
 """What the motion network hears."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from dit.condition import VoiceProjection, level_channels, principal_projection
+from dit.condition import (
+    HEAD_FILE,
+    PHONEME_GAIN,
+    PhonemeHead,
+    VoiceProjection,
+    level_channels,
+    load_phoneme_head,
+    principal_projection,
+)
+from models.errors import WeightsError
 from models.speech import SpeechFeatures
 
 RNG = np.random.default_rng(0)
@@ -37,6 +49,37 @@ def test_principal_components_are_white_and_find_the_plane() -> None:
 
 def test_projections_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
-        VoiceProjection(np.zeros(3, np.float32), np.zeros((4, 2), np.float32))
+        VoiceProjection(
+            np.zeros(3, np.float32), np.zeros((4, 2), np.float32), load_phoneme_head(Path("no"), 3)
+        )
+    with pytest.raises(ValueError, match="phoneme head"):
+        VoiceProjection(
+            np.zeros(3, np.float32), np.zeros((3, 2), np.float32), load_phoneme_head(Path("no"), 4)
+        )
+    with pytest.raises(ValueError, match="phoneme weight"):
+        PhonemeHead(np.zeros((3, 4), np.float32), np.zeros(5, np.float32))
     with pytest.raises(ValueError, match="9 components"):
         principal_projection(np.zeros((10, 8), np.float32), 9)
+
+
+def test_the_encoders_phonemes_come_first_as_probabilities(tmp_path: Path) -> None:
+    weight = RNG.standard_normal((5, 8)).astype(np.float32)
+    save_file({"weight": weight, "bias": np.zeros(5, np.float32)}, tmp_path / HEAD_FILE)
+    head = load_phoneme_head(tmp_path, 8)
+    embeddings = RNG.standard_normal((300, 8)).astype(np.float32)
+    projection = principal_projection(embeddings, 2, head)
+    voice = SpeechFeatures(embeddings, np.full(300, -30, np.float32))
+    condition = projection.condition(voice, np.zeros(0, np.float32))
+    assert condition.shape == (300, 5 + 2 + 2)
+    np.testing.assert_allclose(condition[:, :5].sum(1), PHONEME_GAIN, rtol=1e-5)
+    assert (condition[:, :5].argmax(1) == (embeddings @ weight.T).argmax(1)).all()
+
+
+def test_an_encoder_without_a_head_has_no_phonemes_and_a_damaged_one_is_refused(
+    tmp_path: Path,
+) -> None:
+    head = load_phoneme_head(tmp_path, 8)
+    assert head(np.zeros((4, 8), np.float32)).shape == (4, 0)
+    (tmp_path / HEAD_FILE).write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="no phoneme head"):
+        load_phoneme_head(tmp_path, 8)

@@ -29,8 +29,8 @@ from models.speech import SpeechFeatures
 from models.timing import CONTEXT_FRAMES
 from tests.dit_fixtures import tiny_checkpoint
 
-CHANNELS = 6
 PROJECTION = tiny_checkpoint().projection
+CHANNELS = PROJECTION.channels
 LAYOUT = MotionLayout(
     "lite", np.zeros(MOTION_CHANNELS, np.float32), np.ones(MOTION_CHANNELS, np.float32)
 )
@@ -187,11 +187,12 @@ def test_whole_people_are_kept_out_of_training(tmp_path: Path) -> None:
         "LipNet__x",
         "SadTalker__y",
     ]
-    data, alignments = load_training_data(tmp_path, "lite", "tiny", 4)
+    data, alignments = load_training_data(tmp_path, "lite", tmp_path / "tiny", 4)
     assert len(data.real) == 2
     assert len(data.validation) == 2
     assert alignments == {}
-    assert data.projection.channels == CHANNELS
+    assert data.projection.channels == 4 + 2
+    assert data.encoder == "tiny"
     with pytest.raises(ValueError, match="dit prepare"):
         load_shards(tmp_path / "nothing", held_out=True)
 
