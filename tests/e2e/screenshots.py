@@ -23,8 +23,12 @@ FACE_TASK = ROOT / "weights" / "face_landmarker.task"
 PICTURES = ROOT / "client" / "pictures"
 STRIP_LENGTH = 8
 STRIP_STEP_MS = 160.0
+STRIP_START_MS = (
+    1200.0  # after the sample's first sound: past its greeting and the pause that follows
+)
 STRIP_SIDE_PX = 180
 SHOTS = 24
+STILL_LIPS = 0.03  # lip gap over eye distance
 
 
 def open_page(browser: Any, server: ServerProcess, portrait: str) -> Any:
@@ -67,20 +71,23 @@ def _lip_gaps(jpegs: list[bytes]) -> list[float]:
 
 
 def strip_of(page: Any) -> Image:
-    """One row of pictures [side, length * side, 3], evenly spaced from the first sound on."""
+    """One row of pictures [side, length * side, 3], evenly spaced, the same words in all."""
     import cv2
 
     page.get_by_test_id("sample").click()
     page.wait_for_function("document.documentElement.dataset.picture === 'live'", timeout=60_000)
     start_recorder(page)
     page.wait_for_function("visavis.phase() === 'speaking'", timeout=60_000)
-    page.wait_for_timeout(int(STRIP_LENGTH * STRIP_STEP_MS) + 1500)
+    page.wait_for_timeout(int(STRIP_START_MS + STRIP_LENGTH * STRIP_STEP_MS) + 1500)
     recording = stop_recorder(page)
     voice = recording.voice_db
     onset_ms = voice.times_ms[int(np.argmax(voice.values > QUIET_DB))]
-    times = onset_ms + STRIP_STEP_MS * np.arange(STRIP_LENGTH)
+    times = onset_ms + STRIP_START_MS + STRIP_STEP_MS * np.arange(STRIP_LENGTH)
     nearest = [int(np.abs(recording.frame_times_ms - time).argmin()) for time in times]
-    pictures = [decode_image(recording.jpegs[index]) for index in nearest]
+    chosen = [recording.jpegs[index] for index in nearest]
+    if np.ptp(_lip_gaps(chosen)) < STILL_LIPS:
+        raise SystemExit("the lips stood still: this machine is too busy now, try again later")
+    pictures = [decode_image(jpeg) for jpeg in chosen]
     size = (STRIP_SIDE_PX, STRIP_SIDE_PX)
     small = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
     return np.hstack(small).astype(np.uint8)
@@ -93,7 +100,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--portrait", default="anna", help="whose page is shown")
     options.add_argument(
-        "--strip", nargs="+", default=["bruno", "clara"], help="who is in the strip"
+        "--strip", nargs="+", default=["clara", "felix"], help="who is in the strip"
     )
     options.add_argument("--out", type=Path, default=PICTURES)
     chosen = options.parse_args()

@@ -17,6 +17,15 @@ import { byId, make } from "./dom.js";
  */
 const ms = (value) => (value === null ? null : `${Math.round(value)} ms`);
 
+/**
+ * @param {number} value
+ * @returns {string}
+ */
+function signOf(value) {
+  const whole = Math.round(value);
+  return whole > 0 ? "+" : whole < 0 ? "−" : "";
+}
+
 /** @type {Line[]} */
 const LINES = [
   {
@@ -31,7 +40,7 @@ const LINES = [
   },
   {
     label: "Picture against sound",
-    text: (f) => (f.av_gap_ms === null ? null : `${f.av_gap_ms > 0 ? "+" : ""}${Math.round(f.av_gap_ms)} ms`),
+    text: (f) => (f.av_gap_ms === null ? null : `${signOf(f.av_gap_ms)}${Math.abs(Math.round(f.av_gap_ms))} ms`),
     bad: (f) => Math.abs(f.av_gap_ms ?? 0) > 60,
   },
   { label: "Picture buffer", text: (f) => ms(f.video_buffer_ms) },
