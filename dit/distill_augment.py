@@ -59,10 +59,11 @@ def _room(count: int, generator: torch.Generator) -> torch.Tensor:
     """Impulse responses [B, n]: the direct sound, then noise that fades by 60 dB in RT60."""
     time_s = torch.arange(SAMPLE_RATE_HZ // 2) / SAMPLE_RATE_HZ
     rt60_s = 0.1 + 0.5 * torch.rand(count, 1, generator=generator)
-    tail = torch.randn(count, len(time_s), generator=generator) * torch.exp(-6.9 * time_s / rt60_s)
+    fading: torch.Tensor = torch.exp(-6.9 * time_s / rt60_s)
+    tail = torch.randn(count, len(time_s), generator=generator) * fading
     tail[:, : SAMPLE_RATE_HZ // 400] = 0.0
     direct_to_echo_db = 2.0 + 16.0 * torch.rand(count, 1, generator=generator)
-    tail = tail / tail.norm(dim=1, keepdim=True) * 10 ** (-direct_to_echo_db / 20)
+    tail *= 10 ** (-direct_to_echo_db / 20) / tail.norm(dim=1, keepdim=True)
     tail[:, 0] = 1.0
     return tail
 
@@ -80,4 +81,5 @@ def _with_noise(wave: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     noise = noise * level * 10 ** (-snr_db / 20) * _chance(wave, generator, 0.7)
     babble_db = _uniform(wave, generator, 12.0, 25.0)
     babble = wave.roll(1, 0) * 10 ** (-babble_db / 20) * _chance(wave, generator, 0.15)
-    return wave + noise + babble
+    noisy: torch.Tensor = wave + noise + babble
+    return noisy

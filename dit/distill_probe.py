@@ -6,6 +6,7 @@ the median over clips of Pearson's r at the best lag within two frames. The ridg
 chosen inside the training clips alone, by leaving one source out after the other.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from dit.clips import Track
 from dit.held_out import is_held_out
 from models.errors import MissingWeightsError
 from models.face_keypoints import lip_gap, lip_width
-from models.shapes import FloatArray
+from models.shapes import AnyArray, FloatArray
 from models.speech import loudness_db
 from models.timing import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from models.wav2vec2 import SpeechEncoder
@@ -26,7 +27,7 @@ SIDE_FRAMES = 2
 MOST_LAG_FRAMES = 2
 STRENGTHS = (1e1, 1e2, 1e3, 1e4, 1e5)
 COMPONENTS = 16
-MelFeature = Callable[[FloatArray], FloatArray]
+Feature = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ def mel_feature(wave: FloatArray) -> FloatArray:
     return np.asarray(np.log(mel.T[2 : 2 + 2 * frames : 2] + 1e-5), np.float32)
 
 
+def with_loudness(feature: Feature) -> Feature:
+    """The same feature with the frame's loudness as a further channel, as motion is given it."""
+    return lambda wave: np.concatenate([feature(wave), loudness_feature(wave)], axis=1)
+
+
 def teacher_feature(wave: FloatArray) -> FloatArray:
     """The teacher's states at the frames' centres [T, 288]."""
     from dit.distill_teacher import Teacher
@@ -90,8 +96,21 @@ def teacher_feature(wave: FloatArray) -> FloatArray:
     return Teacher().at(wave, centres)
 
 
+def remembered(feature: Feature) -> Feature:
+    """The same feature, computed once per wave."""
+    known: dict[bytes, FloatArray] = {}
+
+    def look_up(wave: FloatArray) -> FloatArray:
+        key = hashlib.sha256(wave.tobytes()).digest()
+        if key not in known:
+            known[key] = feature(wave)
+        return known[key]
+
+    return look_up
+
+
 def probe(
-    clips: Sequence[ProbeClip], feature: MelFeature, components: int | None = None
+    clips: Sequence[ProbeClip], feature: Feature, components: int | None = None
 ) -> dict[str, float]:
     """Median r of lip gap and lip width over the held-out clips, and the ridge strength."""
     raw = [feature(clip.wave) for clip in clips]
@@ -100,31 +119,55 @@ def probe(
     if components is not None:
         raw = reduced(raw, train, components, [loudness_feature(c.wave) for c in clips])
     inputs = [with_sides(standardised(x)) for x in raw]
-    sources = sorted({clips[i].source for i in train})
-    scores = []
-    for strength in STRENGTHS:
-        folds = []
-        for source in sources:
-            fit = [i for i in train if clips[i].source != source]
-            left = [i for i in train if clips[i].source == source]
-            folds.append(judge(clips, inputs, fit, left, strength))
-        scores.append(float(np.mean(folds)))
-    strength = STRENGTHS[int(np.argmax(scores))]
-    gap, width = judge(clips, inputs, train, test, strength)
+    sums = source_sums(clips, inputs, train)
+    scores = [
+        [
+            np.mean(judge(clips, inputs, _of_source(clips, train, source), _solve(sums, source, k)))
+            for source in sums
+        ]
+        for k in STRENGTHS
+    ]
+    strength = STRENGTHS[int(np.argmax(np.mean(scores, axis=1)))]
+    gap, width = judge(clips, inputs, test, _solve(sums, None, strength))
     return {"lip_gap_r": round(gap, 3), "lip_width_r": round(width, 3), "ridge": strength}
+
+
+def source_sums(
+    clips: Sequence[ProbeClip], inputs: Sequence[FloatArray], train: Sequence[int]
+) -> dict[str, tuple[AnyArray, AnyArray]]:
+    """What ridge regression needs of every source's clips: X'X [C, C] and X'Y [C, 2]."""
+    sums: dict[str, tuple[AnyArray, AnyArray]] = {}
+    for source in sorted({clips[i].source for i in train}):
+        mine = [i for i in train if clips[i].source == source]
+        x = np.concatenate([inputs[i] for i in mine]).astype(np.float64)
+        y = np.concatenate([clips[i].lips for i in mine]).astype(np.float64)
+        sums[source] = (x.T @ x, x.T @ y)
+    return sums
+
+
+def _solve(
+    sums: dict[str, tuple[AnyArray, AnyArray]], left_out: str | None, strength: float
+) -> AnyArray:
+    """Ridge weights [C, 2] from all sources but one."""
+    kept = [pair for source, pair in sums.items() if source != left_out]
+    inner = np.sum([pair[0] for pair in kept], axis=0)
+    outer = np.sum([pair[1] for pair in kept], axis=0)
+    weights: AnyArray = np.linalg.solve(inner + strength * np.eye(len(inner)), outer)
+    return weights
+
+
+def _of_source(clips: Sequence[ProbeClip], train: Sequence[int], source: str) -> list[int]:
+    """The training clips of a source: what is judged when the source was left out."""
+    return [i for i in train if clips[i].source == source]
 
 
 def judge(
     clips: Sequence[ProbeClip],
     inputs: Sequence[FloatArray],
-    fit: Sequence[int],
     test: Sequence[int],
-    strength: float,
+    weights: AnyArray,
 ) -> tuple[float, float]:
-    """Fit on some clips -> median r of gap and width over others."""
-    x = np.concatenate([inputs[i] for i in fit]).astype(np.float64)
-    y = np.concatenate([clips[i].lips for i in fit]).astype(np.float64)
-    weights = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y)
+    """Median r of lip gap and lip width over some clips."""
     scores = np.array(
         [
             [best_r((inputs[i] @ weights)[:, part], clips[i].lips[:, part]) for part in (0, 1)]
@@ -175,15 +218,17 @@ def probe_all(
     """Probe loudness, mel, teacher and student; print a table and write it as JSON."""
     clips = read_clips(tracks)
 
-    def student(wave: FloatArray) -> FloatArray:
-        return encoder.encode(wave).embeddings
+    student = remembered(lambda wave: encoder.encode(wave).embeddings)
+    teacher = remembered(teacher_feature)
 
-    rows: list[tuple[str, MelFeature, int | None]] = [
+    rows: list[tuple[str, Feature, int | None]] = [
         ("loudness", loudness_feature, None),
         ("mel", mel_feature, None),
-        ("teacher", teacher_feature, None),
+        ("teacher", teacher, None),
         ("student", student, None),
-        (f"teacher, {COMPONENTS} directions and loudness", teacher_feature, COMPONENTS),
+        ("teacher and loudness", with_loudness(teacher), None),
+        ("student and loudness", with_loudness(student), None),
+        (f"teacher, {COMPONENTS} directions and loudness", teacher, COMPONENTS),
         (f"student, {COMPONENTS} directions and loudness", student, COMPONENTS),
     ]
     results = {}
