@@ -26,6 +26,18 @@ def speech_corpus(
     make_corpus(out, hours, seed=seed, processes=processes)
 
 
+@app.command("speak")
+def speak(
+    text: Annotated[str, typer.Argument(help="what to say; a bar | is a pause of 0.35 s")],
+    out: Annotated[Path, typer.Argument(help="WAV file, 16 kHz mono")],
+    speed: Annotated[float, typer.Option(min=0.5, max=2.0)] = 1.0,
+) -> None:
+    """Say a text with the corpus's synthesiser; the sample of the web page was made so."""
+    from dit.speech_corpus import speak as say
+
+    say(text, out, speed)
+
+
 @app.command("distill-encoder")
 def distill_encoder(
     corpus: Annotated[Path, typer.Option(help="folder made by speech-corpus")],

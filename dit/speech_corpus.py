@@ -113,6 +113,19 @@ def make_item(synthesiser: SpeechSynthesiser, seed: int) -> tuple[CorpusItem, Vo
     return CorpusItem(_name(seed), wave, phonemes_of_item, " ".join(texts)), voice
 
 
+def speak(text: str, out: Path, speed: float = 1.0) -> None:
+    """Say a text with the synthesiser's own voice into a WAV file; ``|`` is a pause of 0.35 s."""
+    import soundfile
+
+    synthesiser = SpeechSynthesiser()
+    parts: list[Utterance | float] = []
+    for piece in text.split("|"):
+        parts.append(0.35)
+        for phonemes in synthesiser.phonemise(piece):
+            parts.append(synthesiser.speak(phonemes, Voice(speed=speed), seed=len(parts)))
+    soundfile.write(out, join(parts)[0], SAMPLE_RATE_HZ, subtype="PCM_16")
+
+
 def join(parts: list[Utterance | float]) -> tuple[FloatArray, PhonemeTimes]:
     """Utterances and pauses (seconds) -> wave [N] at 16 kHz at the active level, and its times."""
     waves: list[FloatArray] = []

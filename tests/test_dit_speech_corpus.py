@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dit.speech_corpus import at_level, join, make_corpus, read_corpus
+from dit.speech_corpus import at_level, join, make_corpus, read_corpus, speak
 from dit.speech_phonemes import PHONEMES, PhonemeTimes
 from dit.speech_voices import TTS_RATE_HZ, Utterance
+from models.sound import read_sound
 
 
 def utterance(seconds: float) -> Utterance:
@@ -46,3 +47,13 @@ def test_a_corpus_is_made_read_and_continued(tmp_path: Path) -> None:
     before = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
     make_corpus(tmp_path, hours=1 * 20 / 3600)
     assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == before
+
+
+def test_a_bar_in_a_spoken_text_is_a_pause(tmp_path: Path) -> None:
+    pytest.importorskip("hibari", reason="hibari-tts comes with the extra `train`")
+    speak("Hello. | Hello.", tmp_path / "two.wav")
+    wave = read_sound(tmp_path / "two.wav")
+    level = np.sqrt(np.mean(wave[: len(wave) // 640 * 640].reshape(-1, 640) ** 2, axis=1))
+    loud = np.flatnonzero(level > 0.1 * level.max())
+    assert np.diff(loud).max() >= 9  # 0.35 s between the two
+    assert len(loud) > 10
