@@ -5,7 +5,6 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
@@ -73,26 +72,20 @@ async def test_picture_k_arrives_with_sound_k(fake_server: FakeServer) -> None:
         files = {"audio": ("pulses.wav", wav_bytes(pulses))}
         await client.post(f"/v1/sessions/{session['id']}/speech", files=files)
         await watcher.until(pictures=120)
-    sound = heard(watcher).astype(np.float32)
-    loud_sound = np.array(
-        [
-            np.abs(sound[start : start + 1920]).max() > 3000
-            for start in range(0, len(sound) - 1920, 1920)
-        ]
-    )
-    loud_picture = np.array(
-        [read_level(f.to_ndarray(format="rgb24")) > 100 for f in watcher.pictures]
-    )
-    assert loud_picture.sum() == pytest.approx(40, abs=3)
-    first_sound, first_picture = int(np.argmax(loud_sound)), int(np.argmax(loud_picture))
-    # receivers begin with the first packet of either kind, so allow for one frame of joining
-    assert abs(first_sound - first_picture) <= 2
-    count = min(len(loud_sound) - first_sound, len(loud_picture) - first_picture, 80)
-    agree = (
-        loud_sound[first_sound : first_sound + count]
-        == loud_picture[first_picture : first_picture + count]
-    )
-    assert agree.mean() > 0.9
+    # both tracks begin with the packets of media time 0, and a receiver counts from its first
+    sound = np.zeros((200, 1920), np.int16)
+    for frame in watcher.sounds:
+        number, place = divmod(frame.pts, 1920)
+        sound[number, place : place + PACKET_SAMPLES] = frame.to_ndarray().reshape(-1)[::2]
+    loud_sound = np.abs(sound).max(axis=1) > 3000
+    agree = [
+        loud_sound[number] == (read_level(frame.to_ndarray(format="rgb24")) > 100)
+        for frame, number in zip(watcher.pictures, numbers(watcher), strict=True)
+        if number == frame.pts // 3600  # a busy machine shows some pictures twice
+    ]
+    assert len(agree) > 40
+    assert np.mean(agree) > 0.9  # the codec smears the sound's edges into the next frame
+    assert loud_sound.sum() >= 36
 
 
 async def test_a_microphone_moves_the_face_and_its_state(fake_server: FakeServer) -> None:
