@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from models.face_keypoints import lip_gap
+from models.face_keypoints import eye_openness, lip_gap
 from models.face_landmarks import MediaPipeDetector
 from models.images import decode_image
-from models.shapes import Image
+from models.shapes import FloatArray, Image
 from tests.e2e.browser import chromium
 from tests.e2e.recording import QUIET_DB, RECORDER, start_recorder, stop_recorder
 from tests.e2e.server_process import ROOT, ServerProcess, running_server
@@ -54,20 +54,23 @@ def picture_of_the_page(page: Any) -> bytes:
     speak(page)
     page.wait_for_timeout(1500)
     shots = [page.screenshot(type="jpeg", quality=88) for _ in range(SHOTS)]
-    gaps = _lip_gaps(shots)
-    wanted = np.quantile([gap for gap in gaps if gap > 0], 0.8)
-    best = int(np.argmin([abs(gap - wanted) for gap in gaps]))
+    points = _landmarks(shots)
+    gaps, eyes = lip_gap(points), eye_openness(points)
+    awake = eyes > 0.8 * np.median(eyes)  # not in a blink
+    wanted = np.quantile(gaps[awake], 0.8)
+    best = int(np.argmin(np.where(awake, np.abs(gaps - wanted), np.inf)))
     chosen: bytes = shots[best]
     return chosen
 
 
-def _lip_gaps(jpegs: list[bytes]) -> list[float]:
+def _landmarks(jpegs: list[bytes]) -> FloatArray:
+    """The largest face of every picture [T, L, 3]."""
     detector = MediaPipeDetector(FACE_TASK, search_tiles=True)
     try:
         found = [detector.detect(decode_image(jpeg)) for jpeg in jpegs]
     finally:
         detector.close()
-    return [float(lip_gap(faces[0].points[None])[0]) if faces else 0.0 for faces in found]
+    return np.stack([faces[0].points for faces in found])
 
 
 def strip_of(page: Any) -> Image:
@@ -85,7 +88,7 @@ def strip_of(page: Any) -> Image:
     times = onset_ms + STRIP_START_MS + STRIP_STEP_MS * np.arange(STRIP_LENGTH)
     nearest = [int(np.abs(recording.frame_times_ms - time).argmin()) for time in times]
     chosen = [recording.jpegs[index] for index in nearest]
-    if np.ptp(_lip_gaps(chosen)) < STILL_LIPS:
+    if np.ptp(lip_gap(_landmarks(chosen))) < STILL_LIPS:
         raise SystemExit("the lips stood still: this machine is too busy now, try again later")
     pictures = [decode_image(jpeg) for jpeg in chosen]
     size = (STRIP_SIDE_PX, STRIP_SIDE_PX)
