@@ -19,10 +19,11 @@ class MotionPlanner:
         self._compiled: dict[int, CompiledNetwork] = {}
         sampling, parts = checkpoint.sampling, checkpoint.layout.parts
         self._temperature = np.full(MOTION_CHANNELS, sampling.head_temperature, np.float32)
-        self._temperature[channels_of(parts.mouth)] = sampling.mouth_temperature
+        self._mouth = channels_of(parts.mouth)
+        self._temperature[self._mouth] = sampling.mouth_temperature
         # the gain works on distances from a shut mouth, which is not the vector's zero
         self._gain = np.ones(MOTION_CHANNELS, np.float32)
-        self._gain[channels_of(parts.mouth)] = sampling.mouth_gain
+        self._gain[self._mouth] = sampling.mouth_gain
         self._rest = -checkpoint.layout.mean / checkpoint.layout.spread
 
     def plan(
@@ -31,9 +32,12 @@ class MotionPlanner:
         """context: [10, M]; condition: [10 + T, C + 1]; the new frames' noise depends on their
         absolute numbers and the seed -> [T, M] in the layout's normalised units."""
         new = len(condition) - len(context)
-        known = np.ones((len(context), 1), np.float32)
-        noise = frame_noise(first_frame, new, seed) * self._temperature
         sampling = self._checkpoint.sampling
+        known = np.ones((len(context), 1), np.float32)
+        context = context.copy()
+        shown = context[:, self._mouth] - self._rest[self._mouth]
+        context[:, self._mouth] = self._rest[self._mouth] + sampling.mouth_memory * shown
+        noise = frame_noise(first_frame, new, seed) * self._temperature
         predict = self._predictor(np.concatenate([context, known], 1), condition)
         schedule = FlowSchedule()
         planned: FloatArray = sample(predict, noise[None], schedule, even_times(sampling.steps))[0]

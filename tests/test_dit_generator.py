@@ -153,7 +153,7 @@ def test_unknown_modes_odd_hops_and_bad_voices_are_refused() -> None:
         GENERATOR.start(mode="live", seed=1, hop_frames=4)
     stream = GENERATOR.start(mode="live", seed=1)
     with pytest.raises(ValueError, match="float32"):
-        stream.push(np.zeros(10, np.int16))  # type: ignore[arg-type]
+        stream.push(np.zeros(10, np.int16))
     stream.finish()
     with pytest.raises(ValueError, match="over"):
         stream.push(VOICE)

@@ -13,16 +13,16 @@ from dit.compose import (
 from dit.idle import BLINK_CLOSURE, UPPER_LID_UNITS, blink_closure, gaze_shift, idle_pose
 from dit.layout import FACE_PARTS
 from models.motion import Motion, rest
-from models.shapes import FloatArray
+from models.shapes import FloatArray, IntArray
 from models.timing import FPS
 
 PARTS = FACE_PARTS["lite"]
-TEN_MINUTES = np.arange(10 * 60 * FPS)
+TEN_MINUTES: IntArray = np.arange(10 * 60 * FPS, dtype=np.int64)
 
 
-def blink_starts(frames: FloatArray, seed: int) -> FloatArray:
+def blink_starts(frames: IntArray, seed: int) -> IntArray:
     shut = blink_closure(frames, seed) > 0
-    return np.flatnonzero(shut[1:] & ~shut[:-1])
+    return np.flatnonzero(shut[1:] & ~shut[:-1]).astype(np.int64)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])

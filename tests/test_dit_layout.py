@@ -5,12 +5,13 @@ import pytest
 
 from dit.layout import MOTION_CHANNELS, MotionLayout, channels_of, layout_of, raw_vector
 from models.motion import Motion, rest
+from models.shapes import FloatArray
 
 
 def some_motion(frames: int, seed: int = 0) -> Motion:
     rng = np.random.default_rng(seed)
 
-    def noise(*shape: int) -> np.ndarray:  # type: ignore[type-arg]
+    def noise(*shape: int) -> FloatArray:
         return rng.standard_normal(shape).astype(np.float32)
 
     return Motion(

@@ -88,7 +88,9 @@ def moving_faces() -> FloatArray:
 def test_the_basis_gives_back_the_articulators_it_is_asked_for() -> None:
     basis = mouth_basis([moving_faces()])
     wanted = np.array([[8.0, 0, 0, 4], [0, -6, 2, 0], [0, 5, 0, 0]], np.float32)
-    got = articulators_of(basis.expression(wanted, np.zeros(3), np.zeros(3)))
+    got = articulators_of(
+        basis.expression(wanted, np.zeros(3, np.float32), np.zeros(3, np.float32))
+    )
     np.testing.assert_allclose(got, wanted, atol=0.7)
     others = [k for k in range(21) if k not in PRESENT]
     assert np.abs(basis.directions[:, others]).max() == 0.0
@@ -127,4 +129,4 @@ def test_a_clips_sound_is_found_where_it_lies(late: int) -> None:
     found = align(linear(heard), mouth[200:])
     assert found.lag == late
     assert found.trusted
-    assert not align(linear(rng.standard_normal((200, 6))), mouth[200:]).trusted
+    assert not align(linear(rng.standard_normal((200, 6), np.float32)), mouth[200:]).trusted

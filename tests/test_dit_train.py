@@ -163,10 +163,10 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
 
 
 def test_pearson_finds_a_small_lag_and_ignores_a_large_one() -> None:
-    series = np.random.default_rng(0).standard_normal(200)
+    series = np.random.default_rng(0).standard_normal(200, np.float32)
     assert pearson(series, np.roll(series, 2)) > 0.99
     assert pearson(series, np.roll(series, 5)) < 0.5
-    assert pearson(series, np.zeros(200)) == 0.0
+    assert pearson(series, np.zeros(200, np.float32)) == 0.0
 
 
 def shard(name: str, seed: int) -> Shard:
