@@ -19,6 +19,7 @@ from torch.nn import functional
 from dit.distill_augment import augment
 from dit.distill_data import UNKNOWN_PHONEME, Crops, Voice, load, prepare, sample_crops
 from dit.distill_filters import start_from_bands
+from dit.schedule import warmup_cosine
 from dit.speech_phonemes import PHONEMES
 from models.timing import SAMPLES_PER_FRAME
 
@@ -188,10 +189,7 @@ def train(
 
 def _rate(step: int, settings: DistillSettings) -> float:
     """Share of the learning rate at a step."""
-    if step < settings.warmup_steps:
-        return (step + 1) / settings.warmup_steps
-    done = (step - settings.warmup_steps) / max(settings.steps - settings.warmup_steps, 1)
-    return 0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * min(done, 1.0))))
+    return warmup_cosine(step, settings.warmup_steps, settings.steps, floor=0.02)
 
 
 def _report(step: int, result: dict[str, torch.Tensor], seconds: float) -> None:

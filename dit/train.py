@@ -30,6 +30,7 @@ from dit.dataset import (
 )
 from dit.layout import MotionLayout, channels_of
 from dit.model import MotionDiT, NetworkConfig
+from dit.schedule import warmup_cosine
 from dit.synthetic import MouthBasis
 from models.errors import WeightsError
 from models.motion import Motion
@@ -246,10 +247,8 @@ LIP_SPREAD_UNITS = 7.0  # of opening and width in the training clips, canonical 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Linear warm-up, then half a cosine to a twentieth."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    share = warmup_cosine(step, config.warmup_steps, config.steps, floor=0.05)
+    return config.learning_rate * share
 
 
 def validate(
