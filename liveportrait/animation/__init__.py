@@ -1,0 +1,1 @@
+"""Keypoint algebra: from what the motion extractor sees to the keypoints that drive a picture."""
