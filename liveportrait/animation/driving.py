@@ -1,44 +1,56 @@
-"""Carry motion over to a source: which keypoints make the source's picture move."""
+"""Carry motion over to a source: which keypoints make the source's picture move.
 
-from dataclasses import dataclass
+Source: ``execute`` in the official ``src/live_portrait_pipeline.py``, whose results on seeded
+networks are reproduced case by case.
+"""
 
-from liveportrait.animation.keypoints import KeypointInfo
-from liveportrait.animation.ratios import FACE_POINTS
-from models.shapes import FloatArray
+from liveportrait.animation.carry import absolute_to_video, relative_to_video
+from liveportrait.animation.corrections import retargeted, source_delta, stitched, strengthened
+from liveportrait.animation.image_driver import ImageDriver
+from liveportrait.animation.options import AnimationOptions
+from liveportrait.animation.retargeters import Retargeters
+from liveportrait.animation.source_motion import DrivenKeypoints, SourceMotion
+from liveportrait.animation.template import MotionTemplate
+
+__all__ = ["DrivenKeypoints", "SourceMotion", "drive"]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceMotion:
-    """What is animated: a photograph (one frame) or a video (several), and its landmarks.
+def drive(
+    source: SourceMotion,
+    template: MotionTemplate,
+    options: AnimationOptions,
+    retargeters: Retargeters,
+) -> DrivenKeypoints:
+    """Keypoints of every frame that comes of a source and a driver; the arguments stay as they are.
 
-    ``landmarks`` [T, 203, 2], any unit: needed only by the options that look at the source's eyes
-    and lips. Raises ValueError when the numbers of frames differ or there are no frames.
+    A photograph gives as many frames as the driver has; a video as many as the shorter of the two,
+    or all of its own when one picture drives. Raises ValueError for a driver without frames,
+    ConfigError when an option asks for what source or template do not have.
     """
-
-    info: KeypointInfo
-    landmarks: FloatArray | None = None
-
-    def __post_init__(self) -> None:
-        if not len(self.info):
-            raise ValueError("a source has at least one frame")
-        wanted = (len(self.info), FACE_POINTS, 2)
-        if self.landmarks is not None and self.landmarks.shape != wanted:
-            raise ValueError(f"source.landmarks has shape {self.landmarks.shape}, not {wanted}")
-
-    def __len__(self) -> int:
-        return len(self.info)
-
-    @property
-    def is_video(self) -> bool:
-        return len(self.info) > 1
+    if not source.is_video:
+        driver = ImageDriver(source, options, retargeters, from_video=len(template) > 1)
+        return driver.advance(template)
+    if len(template) > 1:
+        frames = slice(min(len(source), len(template)))
+        return _drive_video(source[frames], template[frames], options, retargeters)
+    return _drive_video(source, template, options, retargeters)
 
 
-@dataclass(frozen=True, slots=True)
-class DrivenKeypoints:
-    """What the warping network takes: source and driving keypoints, both [T, K, 3]."""
-
-    x_s: FloatArray
-    x_d: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.x_d)
+def _drive_video(
+    source: SourceMotion,
+    motion: MotionTemplate,
+    options: AnimationOptions,
+    retargeters: Retargeters,
+) -> DrivenKeypoints:
+    """``motion`` has as many frames as the source, or one for all of them."""
+    if not len(motion):
+        raise ValueError("there is no frame to drive with")
+    x_s = source.info.keypoints()
+    carry = relative_to_video if options.relative else absolute_to_video
+    x_d = carry(source.info, motion, options).keypoints(source.info.kp)
+    if options.eye_retargeting or options.lip_retargeting:
+        x_d = retargeted(source, motion, x_s, x_d, options, retargeters)
+    else:
+        delta = source_delta(source, x_s, options, retargeters)
+        x_d = stitched(x_s, x_d, delta, options, retargeters)
+    return DrivenKeypoints(x_s, strengthened(x_s, x_d, options.driving_multiplier))
