@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.fixtures import live_server, needs_chromium
+from tests.liveportrait_fixtures import golden, seeded
 from tests.server_fixtures import fake_server
 
-__all__ = ["fake_server", "live_server", "needs_chromium"]
+__all__ = ["fake_server", "golden", "live_server", "needs_chromium", "seeded"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
