@@ -16,6 +16,7 @@ import numpy as np
 
 from dit.clips import Track
 from dit.held_out import is_held_out
+from dit.lagged_correlation import pearson
 from models.errors import MissingWeightsError
 from models.face_keypoints import lip_gap, lip_width
 from models.shapes import AnyArray, FloatArray
@@ -24,7 +25,6 @@ from models.timing import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from models.wav2vec2 import SpeechEncoder
 
 SIDE_FRAMES = 2
-MOST_LAG_FRAMES = 2
 STRENGTHS = (1e1, 1e2, 1e3, 1e4, 1e5)
 COMPONENTS = 16
 Feature = Callable[[FloatArray], FloatArray]
@@ -170,24 +170,12 @@ def judge(
     """Median r of lip gap and lip width over some clips."""
     scores = np.array(
         [
-            [best_r((inputs[i] @ weights)[:, part], clips[i].lips[:, part]) for part in (0, 1)]
+            [pearson((inputs[i] @ weights)[:, part], clips[i].lips[:, part]) for part in (0, 1)]
             for i in test
         ]
     )
     gap, width = np.median(scores, axis=0)
     return float(gap), float(width)
-
-
-def best_r(guess: FloatArray, truth: FloatArray) -> float:
-    """Pearson's r at the best lag within two frames."""
-    best = -1.0
-    for lag in range(-MOST_LAG_FRAMES, MOST_LAG_FRAMES + 1):
-        a = guess[max(lag, 0) : len(guess) + min(lag, 0)]
-        b = truth[max(-lag, 0) : len(truth) + min(-lag, 0)]
-        spread = float(a.std() * b.std())
-        if spread > 0:
-            best = max(best, float(np.mean((a - a.mean()) * (b - b.mean()))) / spread)
-    return best
 
 
 def with_sides(feature: FloatArray) -> FloatArray:

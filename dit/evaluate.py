@@ -18,10 +18,10 @@ from dit.compose import MotionControls
 from dit.dataset import load_shards
 from dit.generator import Mode, MotionGenerator
 from dit.held_out import is_held_out
+from dit.lagged_correlation import pearson
 from dit.prepare import Shard
 from dit.speech_phonemes import PhonemeTimes
 from dit.synthetic import articulators_of
-from dit.train import pearson
 from models.face_keypoints import lip_gap, lip_width
 from models.motion import Motion, concatenate
 from models.shapes import FloatArray

@@ -28,6 +28,7 @@ from dit.dataset import (
     joined,
     synthetic_sequences,
 )
+from dit.lagged_correlation import pearson
 from dit.layout import MotionLayout, channels_of
 from dit.model import MotionDiT, NetworkConfig
 from dit.schedule import warmup_cosine
@@ -279,14 +280,3 @@ def predict_clip(network: MotionDiT, condition: FloatArray) -> FloatArray:
         )
     guess: FloatArray = x0[0].numpy()
     return guess
-
-
-def pearson(one: FloatArray, other: FloatArray, most_lag: int = 2) -> float:
-    """Pearson r of two series [T] at the best lag within ``most_lag`` frames; 0 for a constant."""
-    scores = []
-    for lag in range(-most_lag, most_lag + 1):
-        a = one[max(0, lag) : len(one) + min(0, lag)]
-        b = other[max(0, -lag) : len(other) + min(0, -lag)]
-        flat = a.std() < 1e-9 or b.std() < 1e-9
-        scores.append(0.0 if flat else float(np.corrcoef(a, b)[0, 1]))
-    return max(scores)

@@ -18,7 +18,6 @@ from dit.train import (
     Trainer,
     TrainingData,
     learning_rate,
-    pearson,
     validate,
 )
 from dit.training_data import load_training_data
@@ -160,13 +159,6 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
     assert np.argmax(rates) in (9, 10)
     assert (np.diff(rates[10:]) <= 0).all()
     assert rates[-1] == pytest.approx(0.05)
-
-
-def test_pearson_finds_a_small_lag_and_ignores_a_large_one() -> None:
-    series = np.random.default_rng(0).standard_normal(200, np.float32)
-    assert pearson(series, np.roll(series, 2)) > 0.99
-    assert pearson(series, np.roll(series, 5)) < 0.5
-    assert pearson(series, np.zeros(200, np.float32)) == 0.0
 
 
 def shard(name: str, seed: int) -> Shard:
