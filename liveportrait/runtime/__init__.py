@@ -1,0 +1,1 @@
+"""How the networks run: plainly, through OpenVINO on a CPU, on CUDA."""
