@@ -31,6 +31,15 @@ class Crop:
         moved[:, :2] -= np.array([self.left, self.top], np.float32) * factor
         return moved.astype(np.float32)
 
+    @property
+    def to_photo(self) -> FloatArray:
+        """Affine matrix [3, 3]: pixel places in the frame -> those in the photograph."""
+        step = self.side / SIDE_PX
+        middle = 0.5 * step - 0.5  # places are pixel centres
+        return np.array(
+            [[step, 0, self.left + middle], [0, step, self.top + middle], [0, 0, 1]], np.float32
+        )
+
 
 def choose_face(faces: list[FaceLandmarks]) -> FaceLandmarks:
     """The one face that is large enough and clearly the portrait's (faces: largest first).

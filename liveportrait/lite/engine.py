@@ -28,7 +28,7 @@ from models.device import DevicePolicy
 from models.errors import NoFaceError
 from models.face_keypoints import FACE_OVAL, KEYPOINT_INDICES, fit_pose, landmarks_to_motion
 from models.face_landmarks import MediaPipeDetector
-from models.motion import Motion, rest, rotation_matrix
+from models.motion import Motion, rotation_matrix
 from models.shapes import AnyArray, FloatArray, Image
 
 _LID_KEYPOINTS = slice(14, 18)
@@ -50,6 +50,7 @@ class LitePortrait:
     mouth: MouthPaint
     mouth_width: float  # canonical units
     glasses: Glasses | None
+    to_photo: FloatArray  # [3, 3] places in the frame -> places in the photograph, pixels
     size: tuple[int, int] = (SIDE_PX, SIDE_PX)
 
 
@@ -102,6 +103,7 @@ class LiteRenderer:
             mouth=prepare_mouth(self._bank, frame, points, canonical),
             mouth_width=float(np.linalg.norm(canonical[61] - canonical[291])),
             glasses=find_glasses(crop.texture, points + _MARGIN),
+            to_photo=crop.to_photo,
         )
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:
@@ -158,8 +160,3 @@ def _as_lite(portrait: Portrait) -> LitePortrait:
     if not isinstance(portrait, LitePortrait):
         raise TypeError(f"a portrait of the lite engine is needed, not {type(portrait).__name__}")
     return portrait
-
-
-def portrait_at_rest(portrait: LitePortrait) -> Motion:
-    """Absolute motion of the portrait with shut lips, T == 1."""
-    return drive_portrait(portrait.source, rest(1), 1.0)

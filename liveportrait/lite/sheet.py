@@ -1,11 +1,14 @@
 """A contact sheet of what a portrait can do: the way to judge this engine is to look at it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from liveportrait.lite.drive import turned_about_neck
-from liveportrait.renderer import Portrait, Renderer
+from liveportrait.renderer import Portrait, Renderer, load_renderer
+from models.device import DevicePolicy
+from models.errors import ConfigError
 from models.motion import Motion, rest
 from models.shapes import FloatArray, Image
 
@@ -107,3 +110,36 @@ def draw_strip(renderer: Renderer, portrait: Portrait, generated: Motion, tile_p
     return np.hstack(
         [cv2.resize(f, (tile_px, tile_px), interpolation=cv2.INTER_AREA) for f in frames]
     )
+
+
+def write_sheet(
+    avatar: Path, out: Path, clip: Path | None, frames: slice, tile_px: int, weights: Path
+) -> tuple[int, int]:
+    """Draw a photograph's sheet, or its strip of some frames of a clip; width and height.
+
+    Raises PortraitError, and ConfigError when the clip is too short or ``out`` cannot be written.
+    """
+    import cv2
+
+    from models.images import decode_image
+
+    renderer = load_renderer("lite", DevicePolicy(), weights)
+    portrait = renderer.prepare(decode_image(avatar.read_bytes()))
+    if clip is None:
+        picture = draw_sheet(renderer, portrait, tile_px)
+    else:
+        picture = draw_strip(renderer, portrait, _motion_of(clip, weights, frames), tile_px)
+    if not cv2.imwrite(str(out), picture[..., ::-1]):
+        raise ConfigError(f"{out} cannot be written")
+    return picture.shape[1], picture.shape[0]
+
+
+def _motion_of(clip: Path, weights: Path, frames: slice) -> Motion:
+    from liveportrait.lite.fit_map import track_clip
+    from models.face_keypoints import landmarks_to_motion, relative_to_rest
+    from models.face_landmarks import MediaPipeDetector
+
+    meshes = track_clip(clip, MediaPipeDetector(weights / "face_landmarker.task"), stride=1)
+    if len(meshes) <= frames.start:
+        raise ConfigError(f"{clip} shows a face in {len(meshes)} frames only")
+    return relative_to_rest(landmarks_to_motion(meshes)[0])[frames]

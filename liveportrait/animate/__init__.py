@@ -1,0 +1,1 @@
+"""The driving-video tool: a picture or video moved by a video, a picture or a template."""

@@ -1,0 +1,1 @@
+"""The LivePortrait networks behind the renderer interface of the server."""
