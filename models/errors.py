@@ -77,3 +77,15 @@ class ConfigError(VisavisError):
     """A setting is unknown or out of its range."""
 
     code = "bad_config"
+
+
+class TemplateError(VisavisError):
+    """A motion template that is damaged, of another kind, or holds values that are no motion."""
+
+    code = "bad_template"
+
+
+class UnsafeTemplateError(TemplateError):
+    """A motion template that asks for more than numbers; nothing of it was run."""
+
+    code = "unsafe_template"

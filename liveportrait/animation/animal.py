@@ -10,10 +10,10 @@ import numpy as np
 from liveportrait.animation.corrections import strengthened
 from liveportrait.animation.hull import motion_multiplier
 from liveportrait.animation.keypoints import transform
+from liveportrait.animation.motion_template import MotionTemplate
 from liveportrait.animation.options import AnimationOptions
 from liveportrait.animation.retargeters import Retargeters
 from liveportrait.animation.source_motion import DrivenKeypoints, SourceMotion
-from liveportrait.animation.template import MotionTemplate
 
 
 def drive_animal(

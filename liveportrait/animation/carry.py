@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from liveportrait.animation.keypoints import KeypointInfo, transform
+from liveportrait.animation.motion_template import MotionTemplate
 from liveportrait.animation.options import AnimationOptions, AnimationRegion
 from liveportrait.animation.regions import added, copied
 from liveportrait.animation.rest_expression import REST_EXPRESSION
 from liveportrait.animation.smoothing import smooth
-from liveportrait.animation.template import MotionTemplate
 from models.shapes import FloatArray
 
 
@@ -104,10 +104,9 @@ def _rest_of_picture(region: AnimationRegion) -> FloatArray:
 
 def _turned_since(rotation: FloatArray, first: FloatArray, own: FloatArray) -> FloatArray:
     """The head turn since ``first`` on top of the source's ``own``: R_d R_d0^T R_s [T, 3, 3]."""
-    turned: FloatArray = rotation @ first.transpose(0, 2, 1) @ own
-    return turned
+    return np.asarray(rotation @ first.transpose(0, 2, 1) @ own, np.float32)
 
 
 def _smoothed(values: FloatArray, options: AnimationOptions) -> FloatArray:
     """Rotations are smoothed number by number and, as in the official code, stay a bit skewed."""
-    return smooth(values, options.smooth_variance).astype(np.float32)
+    return np.asarray(smooth(values, options.smooth_variance), np.float32)

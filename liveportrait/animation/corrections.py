@@ -6,6 +6,7 @@ Source: ``execute`` in the official ``src/live_portrait_pipeline.py``.
 
 import numpy as np
 
+from liveportrait.animation.motion_template import MotionTemplate
 from liveportrait.animation.options import AnimationOptions
 from liveportrait.animation.ratios import (
     combined_eye_ratios,
@@ -15,7 +16,6 @@ from liveportrait.animation.ratios import (
 )
 from liveportrait.animation.retargeters import Retargeters
 from liveportrait.animation.source_motion import SourceMotion
-from liveportrait.animation.template import MotionTemplate
 from models.errors import ConfigError
 from models.shapes import FloatArray
 

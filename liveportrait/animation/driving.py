@@ -7,10 +7,10 @@ networks are reproduced case by case.
 from liveportrait.animation.carry import absolute_to_video, relative_to_video
 from liveportrait.animation.corrections import retargeted, source_delta, stitched, strengthened
 from liveportrait.animation.image_driver import ImageDriver
+from liveportrait.animation.motion_template import MotionTemplate
 from liveportrait.animation.options import AnimationOptions
 from liveportrait.animation.retargeters import Retargeters
 from liveportrait.animation.source_motion import DrivenKeypoints, SourceMotion
-from liveportrait.animation.template import MotionTemplate
 
 __all__ = ["DrivenKeypoints", "SourceMotion", "drive"]
 

@@ -7,10 +7,10 @@ import numpy as np
 from liveportrait.animation.carry import absolute_to_image, relative_to_image
 from liveportrait.animation.corrections import retargeted, source_delta, stitched, strengthened
 from liveportrait.animation.hull import motion_multiplier
+from liveportrait.animation.motion_template import MotionTemplate
 from liveportrait.animation.options import AnimationOptions
 from liveportrait.animation.retargeters import Retargeters
 from liveportrait.animation.source_motion import DrivenKeypoints, SourceMotion
-from liveportrait.animation.template import MotionTemplate
 from models.shapes import FloatArray
 
 
