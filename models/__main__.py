@@ -20,10 +20,8 @@ def main() -> None:
 def list_weights() -> None:
     """Print every entry of the manifest: size, state, licence, what it is."""
     for entry in weights.load_manifest().values():
-        size_mb = sum(f.bytes for f in entry.files) / 1e6
-        typer.echo(
-            f"{entry.name:16} {size_mb:8.1f} MB  {_state(entry):9} {entry.licence:24}", nl=False
-        )
+        size = f"{_bytes_of(entry) / 1e6:.1f} MB" if _bytes_of(entry) else "size unknown"
+        typer.echo(f"{entry.name:20} {size:>12}  {_state(entry):9} {entry.licence:24}", nl=False)
         typer.echo(f" {entry.about}")
 
 
@@ -40,7 +38,8 @@ def verify_weights(names: Names = None) -> None:
             continue
         try:
             weights.verify(entry)
-            typer.echo(f"{entry.name}: ok")
+            published = all(f.sha256 for f in entry.files)
+            typer.echo(f"{entry.name}: ok" + ("" if published else " (no published sha256)"))
         except WeightsError as error:
             failed = True
             typer.echo(f"{entry.name}: {error.code}: {error}", err=True)
@@ -49,13 +48,21 @@ def verify_weights(names: Names = None) -> None:
 
 @app.command("fetch")
 def fetch_weights(names: Names = None) -> None:
-    """Download the files that do not ship with the repository and verify them."""
+    """Download files that do not ship with the repository and verify them.
+
+    Without names, nothing is downloaded: licences differ, so it is told what there is to fetch.
+    """
     from tqdm import tqdm
 
+    if not names:
+        for entry in weights.load_manifest().values():
+            if not entry.shipped:
+                typer.echo(f"{entry.name}: {entry.about} [{entry.licence}]")
+        raise WeightsError("say what to fetch: python -m models fetch NAME")
     for entry in _chosen(names):
-        with tqdm(
-            total=sum(f.bytes for f in entry.files), unit="B", unit_scale=True, desc=entry.name
-        ) as bar:
+        typer.echo(f"{entry.name}: {entry.licence}")
+        total = _bytes_of(entry) or None
+        with tqdm(total=total, unit="B", unit_scale=True, desc=entry.name) as bar:
             weights.fetch(entry, progress=lambda _, fresh, bar=bar: bar.update(fresh))  # type: ignore[misc]
     typer.echo("all files are there and verified")
 
@@ -73,6 +80,10 @@ def _chosen(names: list[str] | None) -> list[weights.WeightEntry]:
     if unknown := [n for n in names if n not in manifest]:
         raise WeightsError(f"unknown weights {unknown[0]!r}; known: {', '.join(sorted(manifest))}")
     return [manifest[n] for n in names]
+
+
+def _bytes_of(entry: weights.WeightEntry) -> int:
+    return sum(f.bytes or 0 for f in entry.files)
 
 
 def _state(entry: weights.WeightEntry) -> str:

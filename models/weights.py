@@ -2,6 +2,11 @@
 
 ``weights/manifest.yaml`` maps a name to a file or folder in ``weights/`` and to the files in it.
 A file is checked once per process, when it is first asked for.
+
+Of some files nobody publishes bytes and sha256: both are ``null`` in the manifest. ``fetch`` then
+trusts the address once and notes the sha256 it got in ``FILE.sha256`` (the form of ``sha256sum``);
+from there on ``verify`` holds the file to this note. What such a file contains is for its loader
+to check.
 """
 
 import hashlib
@@ -31,8 +36,8 @@ class WeightFile:
     """One file, its path relative to the weights folder."""
 
     file: str
-    bytes: int
-    sha256: str
+    bytes: int | None  # None, as sha256: not published
+    sha256: str | None
     url: str | None = None  # where ``fetch`` gets it; None when it ships with the repository
 
 
@@ -70,12 +75,19 @@ def load_manifest(root: Path = WEIGHTS_DIR) -> dict[str, WeightEntry]:
 
 def _entry(name: str, raw: Mapping[str, Any]) -> WeightEntry:
     files = tuple(
-        WeightFile(file, int(f["bytes"]), str(f["sha256"]).lower(), f.get("url"))
+        WeightFile(
+            file,
+            None if f["bytes"] is None else int(f["bytes"]),
+            None if f["sha256"] is None else str(f["sha256"]).lower(),
+            f.get("url"),
+        )
         for file, f in raw["files"].items()
     )
     for file in files:
         if Path(file.file).is_absolute() or ".." in Path(file.file).parts:
             raise ValueError(f"{file.file} leaves the weights folder")
+        if file.sha256 is None and file.url is None:
+            raise ValueError(f"{file.file} ships with the repository and has no sha256")
     return WeightEntry(name, raw["path"], raw["licence"], raw["source"], raw["about"], files)
 
 
@@ -97,23 +109,39 @@ def verify(entry: WeightEntry, root: Path = WEIGHTS_DIR) -> None:
     Raises MissingWeightsError when one is not there and ChecksumError when it has other bytes.
     """
     for file in entry.files:
-        path = root / file.file
-        if not path.is_file():
-            raise MissingWeightsError(f"{path} is missing; {_remedy(entry)}")
-        status = path.stat()
-        seen = (str(path), status.st_size, status.st_mtime_ns, file.sha256)
-        if seen in _checked:
-            continue
-        if status.st_size != file.bytes:
-            raise ChecksumError(
-                f"{path} has {status.st_size} bytes, not {file.bytes}; {_remedy(entry)}"
-            )
-        if sha256_of(path) != file.sha256:
-            raise ChecksumError(f"{path} has another sha256 than the manifest; {_remedy(entry)}")
-        _checked.add(seen)
+        verify_file(entry, file, root)
 
 
-def _remedy(entry: WeightEntry) -> str:
+def verify_file(entry: WeightEntry, file: WeightFile, root: Path = WEIGHTS_DIR) -> None:
+    """Compare one file of an entry with the manifest, or with the note taken when it was fetched.
+
+    Raises as ``verify``.
+    """
+    path = root / file.file
+    if not path.is_file():
+        raise MissingWeightsError(f"{path} is missing; {remedy(entry)}")
+    sha256, by = file.sha256, "the manifest"
+    if sha256 is None:
+        if not (note := _note_of(path)).is_file():
+            return
+        sha256, by = note.read_text(encoding="utf-8").split(maxsplit=1)[0], note.name
+    status = path.stat()
+    seen = (str(path), status.st_size, status.st_mtime_ns, sha256)
+    if seen in _checked:
+        return
+    if file.bytes is not None and status.st_size != file.bytes:
+        raise ChecksumError(f"{path} has {status.st_size} bytes, not {file.bytes}; {remedy(entry)}")
+    if sha256_of(path) != sha256:
+        raise ChecksumError(f"{path} has another sha256 than {by}; {remedy(entry)}")
+    _checked.add(seen)
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def remedy(entry: WeightEntry) -> str:
+    """The command that brings an entry's files."""
     if entry.shipped:
         return f"it ships with the repository and is made by: {entry.source}"
     return f"run: python -m models fetch {entry.name}"
@@ -135,26 +163,37 @@ def fetch(
 ) -> None:
     """Download the files of an entry that are missing or damaged, and verify them.
 
-    A file gets its name only after its sha256 was right. ``progress`` hears of every new bytes.
+    A file gets its name only after its sha256 was right; where none is known, the one it had is
+    noted beside it. ``progress`` hears of every new bytes.
     Raises MissingWeightsError when a file cannot be had and ChecksumError for other bytes.
     """
     for file in entry.files:
         path = root / file.file
-        whole = path.is_file() and path.stat().st_size == file.bytes
-        if file.url is None or (whole and sha256_of(path) == file.sha256):
+        if file.url is None or _is_whole(entry, file, root):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
             _download(file, part, progress)
-            if (got := sha256_of(part)) != file.sha256:
+            got = sha256_of(part)
+            if file.sha256 not in (got, None):
                 raise ChecksumError(f"{file.url} has sha256 {got}, not {file.sha256}")
             part.replace(path)
+            if file.sha256 is None:
+                _note_of(path).write_text(f"{got}  {path.name}\n", encoding="utf-8")
         except OSError as error:
             raise MissingWeightsError(f"cannot fetch {file.url}: {error}") from error
         finally:
             part.unlink(missing_ok=True)
     verify(entry, root)
+
+
+def _is_whole(entry: WeightEntry, file: WeightFile, root: Path) -> bool:
+    try:
+        verify_file(entry, file, root)
+    except WeightsError:
+        return False
+    return True
 
 
 def _download(
@@ -166,7 +205,7 @@ def _download(
         while chunk := answer.read(_CHUNK_BYTES):
             out.write(chunk)
             done += len(chunk)
-            if done > file.bytes:
+            if file.bytes is not None and done > file.bytes:
                 raise ChecksumError(f"{file.url} is longer than {file.bytes} bytes")
             if progress is not None:
                 progress(file, len(chunk))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from liveportrait.networks.appearance import AppearanceFeatureExtractor
@@ -34,15 +35,16 @@ class Networks:
         }
 
 
-def new_networks() -> Networks:
-    """Networks of the official sizes with torch's starting weights, to be filled."""
-    networks = Networks(
-        AppearanceFeatureExtractor(),
-        MotionExtractor(),
-        WarpingNetwork(),
-        SPADEGenerator(),
-        RetargetingNetworks(),
-    )
+def empty_networks() -> Networks:
+    """Networks of the official sizes whose tensors have names and shapes but no numbers yet."""
+    with torch.device("meta"):
+        networks = Networks(
+            AppearanceFeatureExtractor(),
+            MotionExtractor(),
+            WarpingNetwork(),
+            SPADEGenerator(),
+            RetargetingNetworks(),
+        )
     for module in (*networks.by_official_name().values(), networks.retargeting):
         module.eval().requires_grad_(False)
     return networks

@@ -21,11 +21,10 @@ class CoordinateGrid(nn.Module):
 
     def __init__(self, size: tuple[int, int, int]) -> None:
         super().__init__()
-        depth, height, width = size
-        z, y, x = torch.meshgrid(
-            torch.arange(depth), torch.arange(height), torch.arange(width), indexing="ij"
-        )
-        last = torch.tensor([width - 1, height - 1, depth - 1])
+        # on the CPU by name: networks are built without storage (``empty_networks``), and these
+        # numbers are in no file that could fill them in
+        z, y, x = torch.meshgrid(*(torch.arange(n, device="cpu") for n in size), indexing="ij")
+        last = torch.tensor([n - 1 for n in reversed(size)], device="cpu")
         self.register_buffer("index", torch.stack((x, y, z), dim=-1), persistent=False)
         self.register_buffer("last", last, persistent=False)
 
