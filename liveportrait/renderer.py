@@ -1,13 +1,17 @@
 """What every engine's renderer offers: a photograph becomes a portrait, motion becomes frames."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from models.device import DevicePolicy
 from models.errors import ConfigError
 from models.motion import Motion
 from models.shapes import AnyArray, FloatArray, Image
+
+ENGINES = ("lite", "liveportrait")
+MotionLayout = Literal["own", "explicit"]
 
 
 class Portrait(Protocol):
@@ -55,13 +59,39 @@ class Renderer(Protocol):
         ...
 
 
-def load_renderer(engine: str, policy: DevicePolicy, weights: Path) -> Renderer:
+@dataclass(frozen=True, slots=True)
+class RendererChoice:
+    """Which renderer, and how it is set up. Raises ConfigError for what does not exist."""
+
+    engine: str
+    motion_layout: MotionLayout = "own"  # explicit: liveportrait takes the lite engine's motion
+    quality: Literal["fast", "quality"] = "fast"  # of liveportrait
+    seeded: bool = False  # liveportrait with the tests' made-up weights
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ConfigError(f"engine is {self.engine!r}; accepted: {', '.join(ENGINES)}")
+        neural_only = (self.motion_layout != "own", self.quality != "fast", self.seeded)
+        if self.engine == "lite" and any(neural_only):
+            raise ConfigError("motion_layout, quality and seeded are for the liveportrait engine")
+
+    @property
+    def motion_engine(self) -> str:
+        """The engine whose motion it takes: what a motion checkpoint must be made for."""
+        return "lite" if self.motion_layout == "explicit" else self.engine
+
+
+def load_renderer(choice: RendererChoice | str, policy: DevicePolicy, weights: Path) -> Renderer:
     """The renderer of an engine with its files from the ``weights`` folder.
 
-    Raises ConfigError for an engine that does not exist, MissingWeightsError without its files.
+    Raises ConfigError for an engine that does not exist, MissingWeightsError without its files,
+    ChecksumError or WeightsError for other files.
     """
-    if engine == "lite":
+    chosen = RendererChoice(choice) if isinstance(choice, str) else choice
+    if chosen.engine == "lite":
         from liveportrait.lite.engine import LiteRenderer
 
         return LiteRenderer(policy, weights)
-    raise ConfigError(f"engine is {engine!r}; accepted: lite")
+    from liveportrait.neural.engine import load_neural_renderer
+
+    return load_neural_renderer(chosen, policy, weights)

@@ -94,7 +94,10 @@ class EngineConfig(BaseModel):
     encoder: str = ""
     motion: str = ""
     renderer: str = ""
+    motion_layout: Literal["own", "explicit"] = "own"
+    quality: Literal["fast", "quality"] = "fast"
     weights: str = "weights"
+    seeded_weights: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     backend: Literal["auto", "torch", "openvino"] = "auto"

@@ -1,4 +1,4 @@
-"""Loads the ``lite`` engine inside the worker's process."""
+"""Loads an engine inside the worker's process, as its file describes it."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -8,17 +8,25 @@ from server.engine import Engine, EngineConfig, MotionLevels
 
 
 def load(config: EngineConfig) -> Engine:
-    """Speech encoder, motion generator and renderer of ``config``. Raises WeightsError."""
+    """Speech encoder, motion generator and renderer of ``config``.
+
+    Raises WeightsError: MissingWeightsError names the command that fetches the files,
+    EngineMismatchError says for which engine's motion a checkpoint was made.
+    """
     from dit.generator import MotionControls, MotionGenerator
-    from liveportrait.renderer import load_renderer
+    from liveportrait.renderer import RendererChoice, load_renderer
     from models.wav2vec2 import SpeechEncoder
 
     policy = policy_of(config)
+    choice = RendererChoice(
+        config.renderer, config.motion_layout, config.quality, config.seeded_weights
+    )
+    # the largest files first: when they are missing, that is told at once
+    renderer = load_renderer(choice, policy, config.path(config.weights))
     encoder = SpeechEncoder.load(config.path(config.encoder), policy)
     generator = MotionGenerator.load(
-        config.path(config.motion), encoder, policy, engine=config.renderer
+        config.path(config.motion), encoder, policy, engine=choice.motion_engine
     )
-    renderer = load_renderer(config.renderer, policy, config.path(config.weights))
 
     def make_controls(levels: MotionLevels) -> Any:
         return MotionControls(**asdict(levels))
