@@ -1,0 +1,134 @@
+"""The ``liveportrait`` renderer: the official networks behind the interface that the server speaks.
+
+A portrait keeps the crop's pixels, its keypoints and its motion; what the appearance network makes
+of the pixels stays on the device, for as many portraits as fit, and is made again when needed.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from threading import RLock
+
+import numpy as np
+
+from liveportrait.animation.keypoints import transform
+from liveportrait.networks.networks import Networks
+from liveportrait.neural.explicit_motion import implicit_motion
+from liveportrait.neural.portrait import SIDE_PX, NeuralPortrait, as_neural
+from liveportrait.renderer import MotionLayout, Portrait, RendererChoice
+from liveportrait.runtime.decoder import FrameDecoder, SourceFeatures, load_decoder
+from liveportrait.source.crop import HUMAN_SOURCE, crop_image
+from liveportrait.source.faces import FaceAnalyser, choose_analyser
+from models.device import DevicePolicy
+from models.motion import Motion, rotation_matrix
+from models.shapes import AnyArray, Image
+
+CACHED_PORTRAITS = 32  # features of one are 8 MB
+
+
+class NeuralRenderer:
+    """See ``liveportrait.renderer.Renderer``. Its methods may be called from several threads; the
+    networks run one call at a time."""
+
+    engine = "liveportrait"
+    width = SIDE_PX
+    height = SIDE_PX
+
+    def __init__(
+        self,
+        decoder: FrameDecoder,
+        analyser: FaceAnalyser,
+        motion_layout: MotionLayout = "own",
+        cached_portraits: int = CACHED_PORTRAITS,
+    ) -> None:
+        self._decoder = decoder
+        self._analyser = analyser
+        self._motion_layout = motion_layout
+        self._cached_portraits = cached_portraits
+        self._features: OrderedDict[str, SourceFeatures] = OrderedDict()
+        self._lock = RLock()
+
+    def prepare(self, image: Image) -> NeuralPortrait:
+        """See ``Renderer.prepare``."""
+        face = self._analyser.find_one(image)
+        crop = crop_image(image, face.crop_points, HUMAN_SOURCE)
+        with self._lock:
+            info = self._decoder.motion(crop.image_256[None])
+            key = hashlib.sha256(crop.image_256.tobytes()).hexdigest()
+            self._remember(key, crop.image_256)
+        return NeuralPortrait(
+            canonical=info.kp[0],
+            source=info.to_motion(),
+            x_s=info.keypoints(),
+            crop_256=crop.image_256,
+            landmarks=face.ratio_points[None],
+            to_photo=crop.to_photo,
+            key=key,
+        )
+
+    def drive(self, portrait: Portrait, generated: Motion) -> Motion:
+        """See ``Renderer.drive``. ``generated``: relative to the photograph's own motion, to which
+        it is added, as the official relative mode does; or of explicit points (motion_layout)."""
+        mine = as_neural(portrait)
+        own = mine.source
+        if self._motion_layout == "explicit":
+            with self._lock:
+                generated = implicit_motion(mine, generated, self._decoder.retargeters)
+        return Motion(
+            own.pitch + generated.pitch,
+            own.yaw + generated.yaw,
+            own.roll + generated.roll,
+            own.t + generated.t,
+            own.scale * generated.scale,
+            own.exp + generated.exp,
+        )
+
+    def render(self, portraits: Sequence[Portrait], motions: Motion) -> AnyArray:
+        """See ``Renderer.render``. One call of the networks for the whole batch."""
+        if len(portraits) != len(motions):
+            raise ValueError(f"{len(portraits)} portraits but {len(motions)} frames of motion")
+        if not portraits:
+            return np.empty((0, SIDE_PX, SIDE_PX, 3), np.uint8)
+        mine = [as_neural(portrait) for portrait in portraits]
+        x_s = np.concatenate([portrait.x_s for portrait in mine])
+        canonical = np.stack([portrait.canonical for portrait in mine])
+        turn = rotation_matrix(motions.pitch, motions.yaw, motions.roll)
+        x_d = transform(canonical, turn, motions.exp, motions.scale, motions.t)
+        with self._lock:
+            x_d = self._decoder.retargeters.stitch(x_s, x_d)
+            sources = [self._remember(portrait.key, portrait.crop_256) for portrait in mine]
+            return self._decoder.decode(sources, x_s, x_d)
+
+    def _remember(self, key: str, crop_256: Image) -> SourceFeatures:
+        """The device's features of a crop, made when they are not there (any more)."""
+        if key in self._features:
+            self._features.move_to_end(key)
+            return self._features[key]
+        features = self._decoder.features(crop_256[None])[0]
+        self._features[key] = features
+        while len(self._features) > self._cached_portraits:
+            self._features.popitem(last=False)
+        return features
+
+
+def load_neural_renderer(
+    choice: RendererChoice, policy: DevicePolicy, weights: Path
+) -> NeuralRenderer:
+    """Raises MissingWeightsError, ChecksumError or WeightsError."""
+    decoder = load_decoder(networks_of(weights, seeded=choice.seeded), policy, choice.quality)
+    return NeuralRenderer(decoder, choose_analyser(weights), choice.motion_layout)
+
+
+def networks_of(weights: Path, *, seeded: bool = False, animal: bool = False) -> Networks:
+    """The official networks of a weights folder, or the tests' made-up ones.
+
+    Raises MissingWeightsError, ChecksumError or WeightsError.
+    """
+    if seeded:
+        from liveportrait.networks.seeded import seeded_networks
+
+        return seeded_networks()
+    from liveportrait.networks.official import load_networks
+
+    return load_networks(weights, "animal" if animal else "human")
