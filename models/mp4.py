@@ -1,0 +1,103 @@
+"""MP4 files as every browser plays them: H264 (yuv420p) with AAC."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from models.errors import ConfigError
+
+CRF = 18  # visually lossless
+THREADS = 2
+AAC_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_H264_OPTIONS: Mapping[str, str] = {"preset": "veryfast", "crf": str(CRF)}
+_AAC_BITS_PER_S = 160_000
+_BT601, _LIMITED_RANGE = 6, 1  # FFmpeg's names for what OpenCV's RGB -> I420 makes
+
+
+class Mp4Writer:
+    """A context manager; a file that was not finished is removed.
+
+    ``size``: width and height, both even. ``sound``: rate in Hz and layout ("mono", "stereo"),
+    or None for a file without sound. Raises ConfigError for an odd size or a file that cannot be
+    written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: Fraction | int,
+        sound: tuple[int, str] | None = None,
+    ) -> None:
+        import av
+
+        width, height = size
+        if width % 2 or height % 2 or min(size) < 2:
+            raise ConfigError(f"a video of {width}x{height} pixels; accepted: even sides")
+        self._path = path
+        try:
+            self._container: Any = av.open(str(path), "w", "mp4", options={"movflags": "+faststart"})
+        except (OSError, av.error.FFmpegError) as error:
+            raise ConfigError(f"{path} cannot be written: {error}") from error
+        self._video = self._container.add_stream("libx264", rate=fps, options=dict(_H264_OPTIONS))
+        self._video.width, self._video.height = width, height
+        self._video.pix_fmt = "yuv420p"
+        # the container gives the stream a time base of its own once it has begun
+        self._picture_s = self._video.time_base = 1 / Fraction(fps)
+        self._video.codec_context.thread_count = THREADS
+        self._video.codec_context.colorspace = _BT601
+        self._video.codec_context.color_range = _LIMITED_RANGE
+        self._audio = None
+        if sound is not None:
+            rate_hz, layout = sound
+            self._audio = self._container.add_stream("aac", rate=rate_hz, layout=layout)
+            self._audio.bit_rate = _AAC_BITS_PER_S
+            self._resampler = av.AudioResampler("fltp", layout, rate_hz, frame_size=1024)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        except BaseException:
+            self.discard()
+            raise
+        if kind is not None:
+            self.discard()
+
+    def add_picture(self, frame: Any, index: int) -> None:
+        """The ``av.VideoFrame`` (yuv420p, of the file's size) number ``index``, in order."""
+        frame.pts, frame.time_base = index, self._picture_s
+        self._container.mux(self._video.encode(frame))
+
+    def add_sound(self, frame: Any) -> None:
+        """The next ``av.AudioFrame`` with its time stamp; any format, rate and layout."""
+        for whole in self._resampler.resample(frame):
+            self._container.mux(self._audio.encode(whole))  # type: ignore[union-attr]
+
+    def finish(self) -> None:
+        """Write what the encoders hold back, and the index."""
+        if self._audio is not None:
+            self.add_sound(None)
+            self._container.mux(self._audio.encode(None))
+        self._container.mux(self._video.encode(None))
+        self._container.close()
+
+    def discard(self) -> None:
+        """Give the file up."""
+        import av
+
+        try:
+            self._container.close()
+        except (OSError, ValueError, av.error.FFmpegError):  # nothing was written yet, disk full
+            pass
+        self._path.unlink(missing_ok=True)
