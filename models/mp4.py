@@ -1,6 +1,7 @@
 """MP4 files as every browser plays them: H264 (yuv420p) with AAC."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,9 @@ class Mp4Writer:
             raise ConfigError(f"a video of {width}x{height} pixels; accepted: even sides")
         self._path = path
         try:
-            self._container: Any = av.open(str(path), "w", "mp4", options={"movflags": "+faststart"})
+            self._container: Any = av.open(
+                str(path), "w", "mp4", options={"movflags": "+faststart"}
+            )
         except (OSError, av.error.FFmpegError) as error:
             raise ConfigError(f"{path} cannot be written: {error}") from error
         self._video = self._container.add_stream("libx264", rate=fps, options=dict(_H264_OPTIONS))
@@ -96,8 +99,7 @@ class Mp4Writer:
         """Give the file up."""
         import av
 
-        try:
+        # closing writes an index: nothing to index yet, or the disk is full
+        with suppress(OSError, ValueError, av.error.FFmpegError):
             self._container.close()
-        except (OSError, ValueError, av.error.FFmpegError):  # nothing was written yet, disk full
-            pass
         self._path.unlink(missing_ok=True)

@@ -49,14 +49,15 @@ LANDMARK_INPUT = CropPreset(size_px=224, scale=1.5, vy_ratio=-0.1)  # of the 203
 class FaceCrop:
     """A face cut out of a photograph.
 
-    image: [S, S, 3]; image_256: what the networks see [256, 256, 3]; M_o2c, M_c2o: photo -> crop
-    pixels and back, [3, 3]; landmarks_crop: the given landmarks in crop pixels [n, 2], if any.
+    image: [S, S, 3]; image_256: what the networks see [256, 256, 3]; to_crop, to_photo: photo ->
+    crop pixels and back, [3, 3] (officially M_o2c, M_c2o); landmarks_crop: the given landmarks in
+    crop pixels [n, 2], if any.
     """
 
     image: Image
     image_256: Image
-    M_o2c: FloatArray
-    M_c2o: FloatArray
+    to_crop: FloatArray
+    to_photo: FloatArray
     landmarks_crop: FloatArray | None = None
 
 

@@ -59,22 +59,22 @@ def mask_template(weights: Path = WEIGHTS_DIR) -> Image:
 
 
 def prepare_mask(
-    m_c2o: FloatArray, size: tuple[int, int], template: Image | None = None
+    to_photo: FloatArray, size: tuple[int, int], template: Image | None = None
 ) -> PasteMask:
     """The mask of one crop in its photograph of ``size`` (width, height).
 
-    m_c2o: crop -> photo pixels [3, 3]; template: uint8 [S, S], the official one by default.
+    to_photo: crop -> photo pixels [3, 3]; template: uint8 [S, S], the official one by default.
     """
     import cv2
 
     crop_mask = mask_template() if template is None else template
-    mask = cv2.warpAffine(crop_mask, m_c2o[:2], size, flags=cv2.INTER_LINEAR)
+    mask = cv2.warpAffine(crop_mask, to_photo[:2], size, flags=cv2.INTER_LINEAR)
     left, top, width, height = cv2.boundingRect(mask)
     part = mask[top : top + height, left : left + width, None]
     return PasteMask(size, left, top, part.astype(np.float32) / np.float32(255))
 
 
-def paste_back(frame: Image, m_c2o: FloatArray, photo: Image, mask: PasteMask) -> Image:
+def paste_back(frame: Image, to_photo: FloatArray, photo: Image, mask: PasteMask) -> Image:
     """The photograph [H, W, 3] with the animated crop [S, S, 3] in it; a new array.
 
     Raises ConfigError when the mask was made for another size of photograph.
@@ -88,7 +88,7 @@ def paste_back(frame: Image, m_c2o: FloatArray, photo: Image, mask: PasteMask) -
     rows, columns = mask.share.shape[:2]
     if rows == 0 or columns == 0:
         return result
-    warped = cv2.warpAffine(frame, m_c2o[:2], size, flags=cv2.INTER_LINEAR)
+    warped = cv2.warpAffine(frame, to_photo[:2], size, flags=cv2.INTER_LINEAR)
     box = np.s_[mask.top : mask.top + rows, mask.left : mask.left + columns]
     blend = mask.share * warped[box] + (1 - mask.share) * photo[box]
     result[box] = np.clip(blend, 0, 255).astype(np.uint8)
@@ -97,10 +97,10 @@ def paste_back(frame: Image, m_c2o: FloatArray, photo: Image, mask: PasteMask) -
 
 @dataclass(frozen=True, slots=True)
 class PasteJob:
-    """One frame to put back. Without a ``mask`` it is made from ``m_c2o``."""
+    """One frame to put back. Without a ``mask`` it is made from ``to_photo``."""
 
     frame: Image
-    m_c2o: FloatArray
+    to_photo: FloatArray
     photo: Image
     mask: PasteMask | None = None
 
@@ -129,5 +129,5 @@ class PasteBackPool:
         mask = job.mask
         if mask is None:
             size = (job.photo.shape[1], job.photo.shape[0])
-            mask = prepare_mask(job.m_c2o, size, self._template)
-        return paste_back(job.frame, job.m_c2o, job.photo, mask)
+            mask = prepare_mask(job.to_photo, size, self._template)
+        return paste_back(job.frame, job.to_photo, job.photo, mask)
