@@ -233,7 +233,11 @@ for _core in ("numpy.core", "numpy._core"):  # NumPy 1 and 2
 def _finished(value: Any, done: dict[int, Any]) -> Any:
     """Put arrays in place of what they were on the way; ``done`` so that nothing is done twice."""
     if isinstance(value, _Array):
+        if value.value is None:
+            raise ValueError("an array without numbers")
         return value.value
+    if isinstance(value, _Symbol | _Dtype) or value is _MARK:
+        raise ValueError("a name stands where a value should")
     if not isinstance(value, dict | list | tuple):
         return value
     if id(value) not in done:
