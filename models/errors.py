@@ -49,6 +49,12 @@ class SoundError(VisavisError):
     code = "bad_audio"
 
 
+class VideoError(VisavisError):
+    """A video file that cannot be decoded, or has more than is accepted."""
+
+    code = "bad_video"
+
+
 class WeightsError(VisavisError):
     """A model file is missing, damaged or of another kind."""
 

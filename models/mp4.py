@@ -7,13 +7,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from models.errors import ConfigError
+from models.shapes import FloatArray
 
 CRF = 18  # visually lossless
 THREADS = 2
 AAC_RATES_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _H264_OPTIONS: Mapping[str, str] = {"preset": "veryfast", "crf": str(CRF)}
 _AAC_BITS_PER_S = 160_000
+_AAC_SAMPLES = 1024  # of a packet
 _BT601, _LIMITED_RANGE = 6, 1  # FFmpeg's names for what OpenCV's RGB -> I420 makes
 
 
@@ -54,10 +58,12 @@ class Mp4Writer:
         self._video.codec_context.color_range = _LIMITED_RANGE
         self._audio = None
         if sound is not None:
-            rate_hz, layout = sound
-            self._audio = self._container.add_stream("aac", rate=rate_hz, layout=layout)
+            self._rate_hz, self._layout = sound
+            self._audio = self._container.add_stream("aac", rate=self._rate_hz, layout=self._layout)
             self._audio.bit_rate = _AAC_BITS_PER_S
-            self._resampler = av.AudioResampler("fltp", layout, rate_hz, frame_size=1024)
+            self._resampler = av.AudioResampler(
+                "fltp", self._layout, self._rate_hz, frame_size=_AAC_SAMPLES
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +92,18 @@ class Mp4Writer:
         """The next ``av.AudioFrame`` with its time stamp; any format, rate and layout."""
         for whole in self._resampler.resample(frame):
             self._container.mux(self._audio.encode(whole))  # type: ignore[union-attr]
+
+    def add_wave(self, wave: FloatArray, at: int) -> None:
+        """Sound [channels, n] of the file's rate and layout, whose first sample is number ``at``."""
+        import av
+
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave), "fltp", self._layout)
+        frame.sample_rate, frame.pts, frame.time_base = (
+            self._rate_hz,
+            at,
+            Fraction(1, self._rate_hz),
+        )
+        self.add_sound(frame)
 
     def finish(self) -> None:
         """Write what the encoders hold back, and the index."""
