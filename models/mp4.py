@@ -94,7 +94,7 @@ class Mp4Writer:
             self._container.mux(self._audio.encode(whole))  # type: ignore[union-attr]
 
     def add_wave(self, wave: FloatArray, at: int) -> None:
-        """Sound [channels, n] of the file's rate and layout, whose first sample is number ``at``."""
+        """Sound [channels, n] of the file's rate and layout, from sample ``at`` on."""
         import av
 
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave), "fltp", self._layout)

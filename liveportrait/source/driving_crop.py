@@ -78,7 +78,8 @@ def driving_box(points: AnyArray, preset: CropPreset = DRIVING) -> AnyArray:
         face_box(frame, scale=preset.scale, vy_ratio=preset.vy_ratio).corners() for frame in points
     ]
     boxes = np.stack([np.concatenate([corner[0], corner[2]]) for corner in corners])
-    return np.asarray(boxes.astype(np.float64).mean(0))
+    mean: AnyArray = boxes.mean(0).astype(np.float64)
+    return mean
 
 
 def crop_to_box(

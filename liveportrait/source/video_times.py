@@ -103,10 +103,8 @@ def _times(
         own = measured
     if not MIN_FPS <= own <= MAX_FPS:
         raise VideoError(f"{path} shows {own:.3g} frames a second; accepted: 1 to {MAX_FPS:g}")
-    if fps is not None:
-        per_frame = 1 / (fps * tick_s)
-    else:  # evenly spaced frames are all taken, whatever the last digits of the stated rate say
-        per_frame = mean if even else 1 / (own * tick_s)
+    # evenly spaced frames are all taken, whatever the last digits of the stated rate say
+    per_frame = mean if even and fps is None else 1 / ((fps or own) * tick_s)
     # the last frame is shown for as long as the others
     count = max(round((span + mean) / per_frame), 1)
     return VideoTimes(fps or own, count, int(stamps[0]), per_frame)
