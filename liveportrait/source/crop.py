@@ -120,23 +120,17 @@ def similarity(center: AnyArray, side: float, size_px: int, angle: float | None)
 
 
 def cut(
-    image: Image,
-    photo_to_crop: FloatArray,
-    size_px: int,
-    landmarks: AnyArray | None = None,
-    *,
-    averaged: bool = True,
+    image: Image, photo_to_crop: FloatArray, size_px: int, landmarks: AnyArray | None = None
 ) -> FaceCrop:
     """Resample [H, W, 3] by ``photo_to_crop`` [3, 3], bilinear, black beyond the picture.
 
-    ``averaged``: whether the networks' picture is made by averaging, as sources are, or by bilinear
-    sampling, as driving frames are.
+    The networks' picture is made by averaging. The official code samples driving frames
+    bilinearly instead, which is the same from 512 to 256 pixels.
     """
     import cv2
 
     pixels = cv2.warpAffine(image, photo_to_crop[:2], (size_px, size_px), flags=cv2.INTER_LINEAR)
-    kind = cv2.INTER_AREA if averaged else cv2.INTER_LINEAR
-    small = cv2.resize(pixels, (NETWORK_PX, NETWORK_PX), interpolation=kind)
+    small = cv2.resize(pixels, (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
     points = None if landmarks is None else transform_points(landmarks, photo_to_crop)
     back = np.asarray(np.linalg.inv(photo_to_crop), np.float32)
     return FaceCrop(pixels, small, photo_to_crop, back, points)

@@ -27,7 +27,7 @@ from liveportrait.source.faces import AnalysedFace, FaceAnalyser, the_face
 from models.errors import NoFaceError
 from models.shapes import AnyArray, FloatArray, Image
 
-_SEARCH_EVERY = 5  # frames after which a lost face is searched for in the whole picture again
+_SEARCH_EVERY = 25  # frames without a face after which one is searched for thoroughly again
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def track_faces(frames: Iterable[Image], analyser: FaceAnalyser, where: str) -> 
     last: AnalysedFace | None = None
     lost = 0
     for frame in frames:
-        face = analyser.track(frame, last) if last is not None else None
+        face = analyser.track(frame, last)
         if face is None and lost % _SEARCH_EVERY == 0:
             found = analyser.find(frame)
             face = the_face(found, where) if found else None
@@ -92,12 +92,12 @@ def crop_to_box(
 ) -> FaceCrop:
     """Cut ``box`` [4] (left, top, right, bottom) out of a frame [H, W, 3]; black beyond it.
 
-    ``angle``: radians, clockwise. The networks' picture is bilinear, as of every driving frame.
+    ``angle``: radians, clockwise.
     """
     left, top, right, bottom = (float(edge) for edge in box)
     center = np.array([(left + right) / 2, (top + bottom) / 2], np.float32)
     matrix = similarity(center, right - left, size_px, angle)
-    return cut(image, matrix, size_px, landmarks, averaged=False)
+    return cut(image, matrix, size_px, landmarks)
 
 
 def driving_input(image: Image) -> Image:

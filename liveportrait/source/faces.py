@@ -36,15 +36,21 @@ class FaceAnalyser(Protocol):
     name: str
 
     def find(self, image: Image) -> list[AnalysedFace]:
-        """All faces of [H, W, 3] RGB, the largest first; an empty list when there is none."""
+        """All faces of [H, W, 3] RGB, the largest first; an empty list when there is none.
+
+        As thorough as a photograph of unknown origin needs it.
+        """
         ...
 
     def find_one(self, image: Image, where: str = "the picture") -> AnalysedFace:
         """The largest face. ``where`` names the picture in the error. Raises NoFaceError."""
         return the_face(self.find(image), where)
 
-    def track(self, image: Image, last: AnalysedFace) -> AnalysedFace | None:
-        """The face of the previous frame in this one; None when it cannot be seen."""
+    def track(self, image: Image, last: AnalysedFace | None) -> AnalysedFace | None:
+        """The previous frame's face in this one, or the largest where there was none before.
+
+        As quick as a video needs it. None when no such face is seen.
+        """
         ...
 
 

@@ -74,11 +74,13 @@ class InsightFaceAnalyser(FaceAnalyser):
         ]
         return sorted(faces, key=lambda face: -face.area_px)
 
-    def track(self, image: Image, last: AnalysedFace) -> AnalysedFace | None:
+    def track(self, image: Image, last: AnalysedFace | None) -> AnalysedFace | None:
         """See FaceAnalyser: the landmark network around the last landmarks, as the official tool.
 
         The network always answers; None is for an answer that is no face's.
         """
+        if last is None:
+            return next(iter(self.find(image)), None)
         points = self.landmarks(image, last.ratio_points)
         low, high = points.min(0), points.max(0)
         seen = bool(np.isfinite(points).all()) and bool((high - low).min() >= _MIN_SIDE_PX)

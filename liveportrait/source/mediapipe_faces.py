@@ -73,11 +73,13 @@ class MediaPipeAnalyser(FaceAnalyser):
         faces = [analysed(face) for face in self._detector.detect(image)]
         return sorted(faces, key=lambda face: -face.area_px)
 
-    def track(self, image: Image, last: AnalysedFace) -> AnalysedFace | None:
+    def track(self, image: Image, last: AnalysedFace | None) -> AnalysedFace | None:
         """See FaceAnalyser: the face nearest to the last one."""
         faces = [analysed(face) for face in self._video_detector.detect(image)]
         if not faces:
             return None
+        if last is None:
+            return max(faces, key=lambda face: face.area_px)
         nearest = min(faces, key=lambda face: _apart(face, last))
         left, top, right, bottom = last.box
         near = _apart(nearest, last) <= _TRACKED_WITHIN * max(right - left, bottom - top)
