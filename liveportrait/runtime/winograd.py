@@ -1,0 +1,160 @@
+"""3x3 and 7x7 convolutions with a quarter or an eighth of the multiplications (Winograd).
+
+A convolution over a tile is a product of polynomials. Both factors are evaluated at a few points,
+multiplied there, and the product is interpolated: with R taps and M outputs a tile needs
+R + M - 1 multiplications along an axis instead of R * M. In the plane, 3 taps and 4 outputs take 36
+for 144; 7 taps and 4 outputs take 100 for 784. Source: Lavin and Gray, arXiv 1509.09308; the
+matrices are the Toom-Cook construction at the points given here.
+
+Evaluation and interpolation only add and scale, so in float32 the result is the convolution's up
+to rounding (about 1e-5 of its spread for 3 taps). In bfloat16 it is not: there, convolve directly.
+
+Everything is written as ordinary convolutions, because that is what inference engines run well:
+the evaluation is a depthwise convolution whose stride is the tile, the multiplications are 1x1
+convolutions over a quarter as many positions, the interpolation is a few additions.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.shapes import AnyArray
+
+OUTPUTS_PER_TILE = 4
+# pairs of both signs, numbers beside their inverses: least rounding of those tried
+_POINTS = {
+    3: (0.0, 1.0, -1.0, 2.0, -2.0),
+    7: (0.0, 0.5, -0.5, 0.75, -0.75, 4 / 3, -4 / 3, 2.0, -2.0),
+}
+
+
+@cache
+def transforms(taps: int) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Matrices of one axis in float64, P = taps + 3 points.
+
+    filter [P, taps], inputs [P, P], outputs [4, P]: the outputs of a tile of inputs d are
+    ``outputs @ ((filter @ g) * (inputs @ d))``.
+    """
+    points = np.asarray(_POINTS[taps])
+    size = taps + OUTPUTS_PER_TILE - 1
+
+    def evaluate(degree: int) -> AnyArray:
+        """Values of the monomials at the points; the last row is the point at infinity."""
+        rows = np.vander(points, degree, increasing=True)
+        return np.vstack((rows, np.eye(degree)[-1]))
+
+    # correlation is the transpose of polynomial multiplication: inputs = inverse of evaluating
+    # the product, with the roles of product and factor exchanged
+    inputs = np.linalg.inv(evaluate(size)).T
+    return evaluate(taps), inputs, evaluate(OUTPUTS_PER_TILE).T
+
+
+def winograd_filter(weight: Tensor) -> Tensor:
+    """[O, I, R, R] or [O, I, D, R, R] -> one 1x1 (D x 1 x 1) kernel per point, [P * P, ...]."""
+    evaluate = torch.from_numpy(transforms(weight.shape[-1])[0])
+    weight = weight.detach().double()
+    points = torch.einsum("pr,oi...rs,qs->pqoi...", evaluate, weight, evaluate)
+    return points.flatten(0, 1).float()[..., None, None].contiguous()
+
+
+class WinogradConv(nn.Module):
+    """A same-padded convolution of the last two axes; height and width are multiples of 4.
+
+    Of a 3-D convolution the depth axis is convolved directly. ``weight`` [O, I, R, R] or
+    [O, I, D, R, R], ``bias`` [O] or None; R is 3 or 7. With ``compact``, the input has only three
+    pixels for four outputs, the second standing for two: a map upsampled by 4 and then convolved
+    (``phase_conv``) has such rows and columns.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, compact: bool = False) -> None:
+        super().__init__()
+        self.taps = weight.shape[-1]
+        self.volumetric = weight.ndim == 5
+        self.points = self.taps + OUTPUTS_PER_TILE - 1
+        self.filters = nn.Parameter(winograd_filter(weight), requires_grad=False)
+        evaluate = torch.from_numpy(transforms(self.taps)[1])
+        if compact:
+            middle = evaluate[:, 2:3] + evaluate[:, 3:4]
+            evaluate = torch.cat((evaluate[:, :2], middle, evaluate[:, 4:]), dim=1)
+        self.stride = OUTPUTS_PER_TILE - compact
+        channels, flat = weight.shape[1], (1,) * (weight.ndim - 4)
+        rows = evaluate.float().view(self.points, 1, 1, *flat, -1, 1)
+        self.rows = nn.Parameter(
+            rows.expand(-1, channels, -1, *rows.shape[3:]).contiguous(), requires_grad=False
+        )
+        self.columns = nn.Parameter(self.rows.transpose(-1, -2).contiguous(), requires_grad=False)
+        bias = torch.zeros(len(weight)) if bias is None else bias.detach()
+        self.bias = nn.Parameter(bias.view(-1, *(1,) * (weight.ndim - 2)), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, I, H, W] or [B, I, D, H, W] -> [B, O, ...] of the same size."""
+        return interleave(self.phases(x)) + self.bias
+
+    def phases(self, x: Tensor) -> list[list[Tensor]]:
+        """The 4 x 4 outputs of every tile without bias: each [B, O, (D,) H/4, W/4]."""
+        return interpolate_tile(self.multiplied(x), self.taps)
+
+    def multiplied(self, x: Tensor) -> list[list[Tensor]]:
+        """The products at P x P points."""
+        pad = self.taps // 2
+        x = functional.pad(x, (pad, pad, pad, pad))
+        products = []
+        for i in range(self.points):
+            across = self._depthwise(x, self.rows[i], (self.stride, 1))
+            row = []
+            for j in range(self.points):
+                at_point = self._depthwise(across, self.columns[j], (1, self.stride))
+                row.append(self._multiply(at_point, self.filters[i * self.points + j]))
+            products.append(row)
+        return products
+
+    def _depthwise(self, x: Tensor, kernel: Tensor, stride: tuple[int, int]) -> Tensor:
+        if self.volumetric:
+            return functional.conv3d(x, kernel, stride=(1, *stride), groups=len(kernel))
+        return functional.conv2d(x, kernel, stride=stride, groups=len(kernel))
+
+    def _multiply(self, x: Tensor, kernel: Tensor) -> Tensor:
+        if self.volumetric:
+            return functional.conv3d(x, kernel, padding=(kernel.shape[2] // 2, 0, 0))
+        return functional.conv2d(x, kernel)
+
+
+def interpolate_tile(products: list[list[Tensor]], taps: int) -> list[list[Tensor]]:
+    """P x P products -> the 4 x 4 outputs of a tile."""
+    rows = [_interpolate(row, taps) for row in products]
+    columns = [_interpolate([row[j] for row in rows], taps) for j in range(OUTPUTS_PER_TILE)]
+    return [[columns[j][i] for j in range(OUTPUTS_PER_TILE)] for i in range(OUTPUTS_PER_TILE)]
+
+
+def _interpolate(products: list[Tensor], taps: int) -> list[Tensor]:
+    """Powers of the points times the products; points come in pairs of opposite signs."""
+    points = _POINTS[taps]
+    even = [products[i] + products[i + 1] for i in range(1, len(points), 2)]
+    odd = [products[i] - products[i + 1] for i in range(1, len(points), 2)]
+    outputs = []
+    for power in range(OUTPUTS_PER_TILE):
+        total = products[0] if power == 0 else None
+        for k, term in enumerate(odd if power % 2 else even):
+            factor = points[2 * k + 1] ** power
+            term = term if factor == 1 else factor * term
+            total = term if total is None else total + term
+        assert total is not None
+        outputs.append(total + products[-1] if power == OUTPUTS_PER_TILE - 1 else total)
+    return outputs
+
+
+def interleave(phases: list[list[Tensor]]) -> Tensor:
+    """Phases [[B, C, (D,) H, W]] of a block, row by row -> [B, C, (D,) H * rows, W * columns]."""
+    rows, columns = len(phases), len(phases[0])
+    joined = torch.cat([phase for row in phases for phase in row], dim=1)
+    if joined.ndim == 5:
+        batch, channels, depth, height, width = joined.shape
+        split = joined.reshape(batch, rows, columns, -1, depth, height, width)
+        split = split.permute(0, 3, 4, 5, 1, 6, 2)
+        return split.reshape(batch, -1, depth, height * rows, width * columns)
+    batch, channels, height, width = joined.shape
+    split = joined.reshape(batch, rows, columns, -1, height, width).permute(0, 3, 4, 1, 5, 2)
+    return split.reshape(batch, -1, height * rows, width * columns)
