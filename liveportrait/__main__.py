@@ -1,20 +1,168 @@
 """The picture room's command line: ``python -m liveportrait COMMAND``."""
 
+import sys
+
+if __name__ == "__main__" and sys.argv[1:2] == ["check"]:
+    # for a bare GPU machine, which has torch and numpy, and none of what follows
+    from liveportrait.check import main as check_main
+
+    raise SystemExit(check_main(sys.argv[2:]))
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from liveportrait.animate.job import AnimateJob, CropBox, EngineName, Quality, Sound
+from liveportrait.animation.options import AnimationOptions, AnimationRegion, DrivingOption
 from models.errors import VisavisError
+from models.weights import WEIGHTS_DIR
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-Weights = Annotated[Path, typer.Option(help="folder of the model files")]
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+Weights = Annotated[Path, typer.Option(help="Folder of the model files.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads for crops and paste-back.")]
+
+
+def _in(panel: str, text: str, *names: str, **settings: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, **settings)
+
+
+_FILES, _MOTION, _PICTURE, _RUN = "Files", "Motion", "Picture", "How it runs"
+_SEEDED = ("--seeded-weights",)  # no --no-...
 
 
 @app.callback()
 def main() -> None:
-    """Look at the lite renderer, and make its small weights anew."""
+    """Motion to frames: animate pictures, measure the engines, make their small weights anew."""
+
+
+@app.command("animate")
+def animate(
+    source: Annotated[Path, _in(_FILES, "Photograph (JPEG, PNG, WebP) or video to animate.")],
+    driving: Annotated[
+        Path, _in(_FILES, "Video or picture of a face, or a motion template (.pkl, .safetensors).")
+    ],
+    out: Annotated[Path, _in(_FILES, "MP4 to write; a picture for a picture as driver.")],
+    sound: Annotated[Sound, _in(_FILES, "Whose sound the MP4 gets.")] = "driving",
+    template_out: Annotated[
+        Path | None, _in(_FILES, "Also keep the driver's motion as a template. liveportrait only.")
+    ] = None,
+    weights: Annotated[Path, _in(_FILES, "Folder of the model files.")] = WEIGHTS_DIR,
+    engine: Annotated[
+        EngineName, _in(_RUN, "lite: ships with Visavis; liveportrait: official networks.")
+    ] = "lite",
+    quality: Annotated[
+        Quality, _in(_RUN, "fast: half precision; quality: as exact as the device allows.")
+    ] = "quality",
+    workers: Annotated[int, _in(_RUN, "Threads for crops and paste-back.", min=1, max=64)] = 2,
+    batch: Annotated[int, _in(_RUN, "Frames that the networks take at once.", min=1, max=64)] = 4,
+    max_frames: Annotated[
+        int | None, _in(_RUN, "Stop after so many frames of the driver.", min=1)
+    ] = None,
+    seeded_weights: Annotated[
+        bool, _in(_RUN, "Made-up weights: tries the path, the picture is noise.", *_SEEDED)
+    ] = False,
+    region: Annotated[AnimationRegion, _in(_MOTION, "What the driver moves.")] = "all",
+    relative: Annotated[
+        bool,
+        _in(
+            _MOTION,
+            "Add the driver's movement since its first frame, or copy its pose.",
+            "--relative/--absolute",
+        ),
+    ] = True,
+    driving_multiplier: Annotated[float, _in(_MOTION, "Strength of the movement.")] = 1.0,
+    driving_option: Annotated[
+        DrivingOption, _in(_MOTION, "expression-friendly fits movement to the face's size.")
+    ] = "expression-friendly",
+    stitching: Annotated[bool, _in(_MOTION, "Keep the shoulders where they are.")] = True,
+    normalize_lip: Annotated[bool, _in(_MOTION, "First close the source's open mouth.")] = False,
+    eye_retargeting: Annotated[bool, _in(_MOTION, "Only: eyes as open as the driver's.")] = False,
+    lip_retargeting: Annotated[bool, _in(_MOTION, "Only: lips as open as the driver's.")] = False,
+    source_video_eye_retargeting: Annotated[
+        bool, _in(_MOTION, "Source video: eyes as open as in its first frame.")
+    ] = False,
+    smooth_variance: Annotated[
+        float, _in(_MOTION, "Source video: smoothing of its own motion.")
+    ] = 3e-7,
+    paste_back: Annotated[
+        bool, _in(_PICTURE, "The whole picture, or only the 512 x 512 crop.")
+    ] = True,
+    crop_driving: Annotated[
+        bool, _in(_PICTURE, "Cut the face out of the driving video (always if it is not square).")
+    ] = False,
+    crop_box: Annotated[
+        str | None, _in(_PICTURE, "x,y,w,h of the source's face in pixels, instead of a search.")
+    ] = None,
+    animal: Annotated[bool, _in(_PICTURE, "Networks for animals; needs --crop-box.")] = False,
+) -> None:
+    """Move a photograph or a video as a driving video, picture or template does."""
+    from liveportrait.animate.run import animate as run_job
+
+    with _plain_errors():
+        options = AnimationOptions(
+            relative=relative,
+            driving_option=driving_option,
+            animation_region=region,
+            driving_multiplier=driving_multiplier,
+            stitching=stitching,
+            normalize_lip=normalize_lip,
+            eye_retargeting=eye_retargeting,
+            lip_retargeting=lip_retargeting,
+            source_video_eye_retargeting=source_video_eye_retargeting,
+            smooth_variance=smooth_variance,
+        )
+        job = AnimateJob(
+            source=source,
+            driving=driving,
+            out=out,
+            engine=engine,
+            quality=quality,
+            options=options,
+            paste_back=paste_back,
+            crop_driving=crop_driving,
+            animal=animal,
+            crop_box=CropBox.parse(crop_box) if crop_box else None,
+            sound=sound,
+            workers=workers,
+            batch=batch,
+            max_frames=max_frames,
+            template_out=template_out,
+            weights=weights,
+            seeded_weights=seeded_weights,
+        )
+        with _bar(out.name) as progress:
+            result = run_job(job, progress)
+    typer.echo(f"{result.path}: {result.frames} frames in {result.seconds:.1f} s")
+
+
+@app.command("make-template")
+def make_template(
+    driving: Annotated[Path, typer.Option(help="Video or picture of a face.")],
+    out: Annotated[Path, typer.Option(help=".pkl (the official form) or .safetensors.")],
+    crop_driving: Annotated[bool, typer.Option(help="Cut the face out first.")] = False,
+    quality: Annotated[Quality, typer.Option(help="As in animate.")] = "quality",
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many.")] = None,
+    workers: Workers = 2,
+    weights: Weights = WEIGHTS_DIR,
+    seeded_weights: Annotated[
+        bool, typer.Option(*_SEEDED, help="Made-up weights, for a try.")
+    ] = False,
+) -> None:
+    """Keep the motion of a driving video as a template, without its pixels."""
+    from liveportrait.animate.make_template import TemplateJob, write_template
+    from liveportrait.animate.neural_driver import Driver
+
+    with _plain_errors():
+        driver = Driver(
+            driving, crop_driving, max_frames=max_frames, workers=workers, weights=weights
+        )
+        job = TemplateJob(driver, out, quality, seeded_weights=seeded_weights)
+        with _bar(out.name) as progress:
+            frames = write_template(job, progress)
+    typer.echo(f"{out}: {frames} frames of motion")
 
 
 @app.command("sheet")
@@ -25,77 +173,81 @@ def sheet(
     start: Annotated[int, typer.Option(min=0, help="with --clip: its first frame")] = 0,
     frames: Annotated[int, typer.Option(min=1, help="with --clip: how many")] = 8,
     tile: Annotated[int, typer.Option(min=64, help="size of a tile in pixels")] = 320,
-    weights: Weights = WEIGHTS,
+    weights: Weights = WEIGHTS_DIR,
 ) -> None:
-    """Draw a portrait in all its poses, or in consecutive frames of a talking clip."""
-    import cv2
+    """Draw a portrait in all its poses, or in consecutive frames of a talking clip (lite)."""
+    from liveportrait.lite.sheet import write_sheet
 
-    from liveportrait.lite.sheet import draw_sheet, draw_strip
-    from liveportrait.renderer import load_renderer
-    from models.device import DevicePolicy
-    from models.images import decode_image
-
-    renderer = load_renderer("lite", DevicePolicy(), weights)
-    portrait = renderer.prepare(decode_image(avatar.read_bytes()))
-    if clip is None:
-        picture = draw_sheet(renderer, portrait, tile)
-    else:
-        from liveportrait.lite.fit_map import track_clip
-        from models.face_keypoints import landmarks_to_motion, relative_to_rest
-        from models.face_landmarks import MediaPipeDetector
-
-        meshes = track_clip(clip, MediaPipeDetector(weights / "face_landmarker.task"), stride=1)
-        if len(meshes) <= start:
-            raise typer.BadParameter(f"{clip} shows a face in {len(meshes)} frames only")
-        generated = relative_to_rest(landmarks_to_motion(meshes)[0])[start : start + frames]
-        picture = draw_strip(renderer, portrait, generated, tile)
-    if not cv2.imwrite(str(out), picture[..., ::-1]):
-        raise typer.BadParameter(f"{out} cannot be written")
-    typer.echo(f"{out}: {picture.shape[1]}x{picture.shape[0]}")
+    with _plain_errors():
+        width, height = write_sheet(avatar, out, clip, slice(start, start + frames), tile, weights)
+    typer.echo(f"{out}: {width}x{height}")
 
 
 @app.command("fit-keypoint-map")
 def fit_keypoint_map(
     clips: Annotated[Path, typer.Argument(help="folder of clips, each of one talking person")],
-    out: Annotated[Path, typer.Option(help="file to write")] = WEIGHTS
+    out: Annotated[Path, typer.Option(help="file to write")] = WEIGHTS_DIR
     / "lite"
     / "keypoint_map.safetensors",
     stride: Annotated[int, typer.Option(min=1, help="take every n-th frame")] = 4,
     held_out: Annotated[int, typer.Option(min=2, help="measure on every n-th clip")] = 4,
-    weights: Weights = WEIGHTS,
+    weights: Weights = WEIGHTS_DIR,
 ) -> None:
     """Learn how 21 keypoints move the whole face mesh; print the held-out error in units."""
     from liveportrait.lite.fit_map import make_keypoint_map
     from models.face_landmarks import MediaPipeDetector
 
-    detector = MediaPipeDetector(weights / "face_landmarker.task")
-    for name, value in make_keypoint_map(clips, out, detector, stride, held_out).items():
+    with _plain_errors():
+        detector = MediaPipeDetector(weights / "face_landmarker.task")
+        errors = make_keypoint_map(clips, out, detector, stride, held_out)
+    for name, value in errors.items():
         typer.echo(f"{name:12} {value:g}")
 
 
 @app.command("build-mouth-bank")
 def build_mouth_bank(
-    out: Annotated[Path, typer.Option(help="file to write")] = WEIGHTS
+    out: Annotated[Path, typer.Option(help="file to write")] = WEIGHTS_DIR
     / "lite"
     / "mouth_bank.safetensors",
     generator: Annotated[
         Path | None, typer.Option(help="folder with the two networks of random-face")
     ] = None,
     faces: Annotated[Path | None, typer.Option(help="also draw the faces into this file")] = None,
-    weights: Weights = WEIGHTS,
+    weights: Weights = WEIGHTS_DIR,
 ) -> None:
     """Cut mouth interiors out of synthetic faces (about four minutes on two cores)."""
     from liveportrait.lite.build_bank import FaceGenerator
     from liveportrait.lite.build_bank import build_mouth_bank as build
     from models.face_landmarks import MediaPipeDetector
 
-    detector = MediaPipeDetector(weights / "face_landmarker.task")
-    count = build(out, detector, FaceGenerator(generator), faces)
+    with _plain_errors():
+        detector = MediaPipeDetector(weights / "face_landmarker.task")
+        count = build(out, detector, FaceGenerator(generator), faces)
     typer.echo(f"{out}: {count} mouths, {out.stat().st_size / 1e6:.1f} MB")
 
 
-if __name__ == "__main__":
+@contextmanager
+def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    from tqdm import tqdm
+
+    with tqdm(unit="step", desc=name) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What a user can mend is told in one line."""
     try:
-        app()
+        yield
     except VisavisError as error:
-        raise SystemExit(f"{error.code}: {error}") from error
+        typer.echo(f"{error.code}: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app()

@@ -81,6 +81,8 @@ class AnimateJob:
         self._check_files()
         if self.engine == "lite":
             self._check_lite()
+        if self.animal and self.source_is_video:
+            raise ConfigError("the source of an animal animation is a photograph, not a video")
         if self.animal and self.crop_box is None:
             raise ConfigError("an animal's face is not searched for: say where it is with crop_box")
 

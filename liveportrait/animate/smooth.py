@@ -6,8 +6,8 @@ from models.motion import Motion
 from models.shapes import FloatArray
 
 # binomial kernels: no delay, no overshoot, and they leave a steady movement as it is
-POSE_KERNEL = np.array((1, 6, 15, 20, 15, 6, 1), np.float32) / 64  # -6 dB at 4 Hz for 25 FPS
-FACE_KERNEL = np.array((1, 2, 1), np.float32) / 4  # lips and lids are quick: -6 dB at 9 Hz
+POSE_KERNEL: FloatArray = np.divide((1, 6, 15, 20, 15, 6, 1), 64, dtype=np.float32)
+FACE_KERNEL: FloatArray = np.divide((1, 2, 1), 4, dtype=np.float32)  # lips and lids are quick
 
 
 def smooth_tracked(motion: Motion) -> Motion:

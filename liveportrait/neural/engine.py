@@ -19,12 +19,15 @@ from liveportrait.neural.portrait import SIDE_PX, NeuralPortrait, as_neural
 from liveportrait.renderer import MotionLayout, Portrait, RendererChoice
 from liveportrait.runtime.decoder import FrameDecoder, SourceFeatures, load_decoder
 from liveportrait.source.crop import HUMAN_SOURCE, crop_image
-from liveportrait.source.faces import FaceAnalyser, choose_analyser
+from liveportrait.source.faces import AnalysedFace, FaceAnalyser, choose_analyser, the_face
 from models.device import DevicePolicy
+from models.errors import FaceTooSmallError
 from models.motion import Motion, rotation_matrix
 from models.shapes import AnyArray, Image
 
 CACHED_PORTRAITS = 32  # features of one are 8 MB
+MIN_FACE_PX = 64  # from the brows to the chin
+SECOND_FACE_SHARE = 0.16  # of the first one's area: from here on it is no bystander
 
 
 class NeuralRenderer:
@@ -51,7 +54,7 @@ class NeuralRenderer:
 
     def prepare(self, image: Image) -> NeuralPortrait:
         """See ``Renderer.prepare``."""
-        face = self._analyser.find_one(image)
+        face = portrait_face(self._analyser.find(image))
         crop = crop_image(image, face.crop_points, HUMAN_SOURCE)
         with self._lock:
             info = self._decoder.motion(crop.image_256[None])
@@ -61,8 +64,8 @@ class NeuralRenderer:
             canonical=info.kp[0],
             source=info.to_motion(),
             x_s=info.keypoints(),
-            crop_256=crop.image_256,
             landmarks=face.ratio_points[None],
+            crop_256=crop.image_256,
             to_photo=crop.to_photo,
             key=key,
         )
@@ -110,6 +113,21 @@ class NeuralRenderer:
         while len(self._features) > self._cached_portraits:
             self._features.popitem(last=False)
         return features
+
+
+def portrait_face(faces: list[AnalysedFace]) -> AnalysedFace:
+    """The one face that is large enough and clearly the portrait's.
+
+    Raises NoFaceError, SeveralFacesError or FaceTooSmallError, saying what was found.
+    """
+    first = the_face(faces, "the photograph")
+    height = first.box[3] - first.box[1]
+    if height < MIN_FACE_PX:
+        raise FaceTooSmallError(
+            f"the face is {height:.0f} pixels high; accepted are {MIN_FACE_PX} and more"
+        )
+    people = [face for face in faces if face.area_px >= SECOND_FACE_SHARE * first.area_px]
+    return the_face(people, "the photograph", allow_several=False)
 
 
 def load_neural_renderer(
