@@ -54,6 +54,15 @@ def test_relative_motion_starts_at_the_photograph() -> None:
     assert furthest(driver.advance(golden_template()[9:10]).x_d, start.x_s) > 1e-3
 
 
+def test_both_driving_options_are_one_for_people() -> None:
+    """As in the official code: the first frame gives the photograph back, so sizes are equal."""
+    template, networks = golden_template(), seeded_retargeters()
+    size = AnimationOptions(driving_option="expression-friendly")
+    pose = AnimationOptions(driving_option="pose-friendly")
+    one = drive(image_source(), template, size, networks)
+    assert furthest(one.x_d, drive(image_source(), template, pose, networks).x_d) < 2e-6
+
+
 def test_two_drivers_do_not_share_their_first_frame() -> None:
     options, networks = AnimationOptions(stitching=False), seeded_retargeters()
     ImageDriver(image_source(), options, networks).advance(golden_template()[:1])

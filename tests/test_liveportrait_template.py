@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from liveportrait.animation import template as template_module
+from liveportrait.animation import template_pickle
 from liveportrait.animation.driving import drive
 from liveportrait.animation.motion_template import template_of
 from liveportrait.animation.options import AnimationOptions
@@ -290,6 +291,10 @@ def test_missing_large_and_unknown_files_are_named(
     monkeypatch.setattr(template_module, "MAX_BYTES", 1000)
     with pytest.raises(TemplateError, match="accepted up to 1000"):
         load_template(tmp_path / "long.pkl")
+    monkeypatch.undo()
+    monkeypatch.setattr(template_pickle, "MAX_FRAMES", 11)
+    with pytest.raises(TemplateError, match="over 11 frames"):
+        load_template(tmp_path / "long.pkl")
 
 
 def test_nothing_that_is_no_motion_is_written(tmp_path: Path) -> None:
@@ -301,6 +306,15 @@ def test_nothing_that_is_no_motion_is_written(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="not finite"):
         save_template(replace(golden_template(), exp=hole), path)
     assert path.read_bytes() == before
+
+
+def test_who_reads_while_we_write_sees_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "motion.safetensors"
+    save_template(golden_template(), path)
+    (tmp_path / "open.safetensors").hardlink_to(path)  # stands for an open file
+    save_template(golden_template()[:3], path)
+    assert len(load_template(path)) == 3
+    assert len(load_template(tmp_path / "open.safetensors")) == 12
 
 
 def test_a_whole_rate_is_written_as_the_official_integer() -> None:

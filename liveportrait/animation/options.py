@@ -37,7 +37,11 @@ class AnimationOptions:
     relative: bool = True
     """Add the driver's change since its first frame (else: copy the driver's motion)."""
     driving_option: DrivingOption = "expression-friendly"
-    """expression-friendly scales motion by the size of the two faces; pose-friendly does not."""
+    """expression-friendly scales motion by the size of the two faces; pose-friendly does not.
+
+    As in the official code they differ by rounding alone: a driver's first frame gives the
+    photograph back, and that is the size it is compared by. (Animals: ``animal.py``.)
+    """
     animation_region: AnimationRegion = "all"
     """What is carried over: everything, expression, head pose, lips or eyes."""
     driving_multiplier: float = 1.0

@@ -24,7 +24,6 @@ def _mask(points: tuple[int, ...], axes: tuple[tuple[int, int], ...] = ()) -> np
     return mask
 
 
-EVERYTHING = _mask(tuple(range(KEYPOINTS)))
 REGION_MASKS: dict[AnimationRegion, npt.NDArray[np.bool_]] = {
     "all": _mask(_WHOLE_POINTS, _SINGLE_AXES),
     "exp": _mask(_WHOLE_POINTS, _SINGLE_AXES),
@@ -45,8 +44,4 @@ def added(source: FloatArray, driven: FloatArray, region: AnimationRegion) -> Fl
 
     A change says nothing about anybody's shape: for the whole face every entry is taken.
     """
-    return (
-        np.where(EVERYTHING, driven, source)
-        if region in ("all", "exp")
-        else copied(source, driven, region)
-    )
+    return driven if region in ("all", "exp") else copied(source, driven, region)
