@@ -1,5 +1,6 @@
 """Sources, drivers and small networks on which the official keypoint algebra was run."""
 
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -82,3 +83,9 @@ def furthest(left: AnyArray, right: AnyArray) -> float:
     """The largest difference; shapes must be equal."""
     assert left.shape == right.shape
     return float(np.abs(np.asarray(left, np.float64) - np.asarray(right, np.float64)).max())
+
+
+def same_template(one: MotionTemplate, other: MotionTemplate) -> bool:
+    """Whether two templates are equal, bit by bit."""
+    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)]
+    return all((a is None and b is None) or np.array_equal(a, b) for a, b in pairs)

@@ -1,6 +1,5 @@
 """Motion template files: the official pickle and the safetensors form."""
 
-import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -13,57 +12,23 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from liveportrait.animation import template as template_module
-from liveportrait.animation import template_pickle
 from liveportrait.animation.driving import drive
 from liveportrait.animation.motion_template import template_of
 from liveportrait.animation.options import AnimationOptions
 from liveportrait.animation.template import MotionTemplate, load_template, save_template
-from liveportrait.animation.template_pickle import template_from_pickle, template_to_pickle
 from models.errors import TemplateError
 from tests.animation_fixtures import (
     furthest,
     golden_info,
     golden_template,
     image_source,
+    same_template,
     seeded_retargeters,
     video_source,
 )
 from tests.liveportrait_fixtures import GOLDEN, golden_arrays
 
 OFFICIAL = GOLDEN / "motion_template_official_format.pkl"
-ARRAYS = ("scale", "rotation", "exp", "t", "eye_ratios", "lip_ratios", "canonical")
-
-
-def layout(value: Any) -> Any:
-    """Keys, shapes and types of what is in a pickle."""
-    if isinstance(value, dict):
-        return {key: layout(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [layout(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype}{value.shape}"
-    return type(value).__name__
-
-
-def official_document() -> dict[str, Any]:
-    """The golden pickle, by Python's own loader: it is ours and trusted."""
-    document: dict[str, Any] = pickle.loads(OFFICIAL.read_bytes())
-    return document
-
-
-def animal_document() -> dict[str, Any]:
-    document = official_document()
-    del document["c_eyes_lst"], document["c_lip_lst"]
-    for frame in document["motion"]:
-        del frame["kp"], frame["x_s"]
-    return document
-
-
-def same(one: MotionTemplate, other: MotionTemplate) -> bool:
-    pairs = [(getattr(one, name), getattr(other, name)) for name in ARRAYS]
-    return one.fps == other.fps and all(
-        (a is None and b is None) or np.array_equal(a, b) for a, b in pairs
-    )
 
 
 def test_the_official_pickle_is_read() -> None:
@@ -75,36 +40,6 @@ def test_the_official_pickle_is_read() -> None:
     assert furthest(template.canonical, heads["refined_kp"]) < 2e-5
     assert template.eye_ratios is not None
     assert template.eye_ratios.shape == (2, 2)
-
-
-def test_what_we_write_has_the_official_layout(tmp_path: Path) -> None:
-    save_template(load_template(OFFICIAL), tmp_path / "again.pkl")
-    written = pickle.loads((tmp_path / "again.pkl").read_bytes())
-    official = official_document()
-    assert layout(written) == layout(official)
-    for ours, theirs in zip(written["motion"], official["motion"], strict=True):
-        for key, value in theirs.items():
-            assert furthest(ours[key], value) < 1e-6
-    assert np.array_equal(written["c_lip_lst"], official["c_lip_lst"])
-
-
-def test_the_three_stated_formats_are_the_ones_read() -> None:
-    formats = json.loads((GOLDEN / "motion_template_format.json").read_text(encoding="utf-8"))
-    human, older, animal = formats.values()
-    current = official_document()
-    assert set(human) == set(current)
-    assert set(human["motion"][1]) == set(current["motion"][0])
-    assert set(animal) == set(animal_document())
-    old = animal_document()
-    old["c_d_eyes_lst"], old["c_d_lip_lst"] = current["c_eyes_lst"], current["c_lip_lst"]
-    for frame in old["motion"]:
-        frame["R_d"] = frame.pop("R")
-    assert set(older) == set(old)
-    assert set(older["motion"][1]) == set(old["motion"][0])
-    newest = template_from_pickle(pickle.dumps(current))
-    assert same(template_from_pickle(pickle.dumps(old)), replace(newest, canonical=None))
-    without = replace(newest, canonical=None, eye_ratios=None, lip_ratios=None)
-    assert same(template_from_pickle(pickle.dumps(animal_document())), without)
 
 
 @pytest.mark.clips
@@ -121,7 +56,7 @@ def test_the_published_templates_are_read_and_drive(
         assert np.array_equal(template.exp[-1:], plain["motion"][-1]["exp"])
         assert (template.eye_ratios is None) == (template.lip_ratios is None)
         save_template(template, tmp_path / f"copy{suffix}")
-        assert same(load_template(tmp_path / f"copy{suffix}"), template)
+        assert same_template(load_template(tmp_path / f"copy{suffix}"), template)
         driven = drive(image_source(), template, AnimationOptions(), seeded_retargeters())
         assert np.isfinite(driven.x_d).all()
 
@@ -161,7 +96,7 @@ def test_what_is_saved_is_loaded(
 ) -> None:
     path = tmp_path_factory.mktemp("template") / f"motion{suffix}"
     save_template(template, path)
-    assert same(load_template(path), template)
+    assert same_template(load_template(path), template)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
@@ -173,59 +108,6 @@ def test_a_template_of_a_driving_video_has_its_ratios_and_keypoints() -> None:
     assert template.lip_ratios is not None
     assert template.lip_ratios.shape == (12, 1)
     assert template_of(info, 30.0).eye_ratios is None
-
-
-def frame_without(key: str) -> dict[str, Any]:
-    document = official_document()
-    del document["motion"][1][key]
-    return document
-
-
-def changed(**parts: Any) -> dict[str, Any]:
-    return {**official_document(), **parts}
-
-
-def with_frame(key: str, value: Any) -> dict[str, Any]:
-    document = official_document()
-    document["motion"][1][key] = value
-    return document
-
-
-NAN_EXP = np.full((1, 21, 3), np.nan, np.float32)
-
-
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        ([1, 2, 3], "no list 'motion'"),
-        ({"weights": np.zeros(3)}, "no list 'motion'"),
-        (changed(motion=[]), "no frames"),
-        (changed(motion=[1, 2]), "no dicts"),
-        (changed(n_frames=3), "states 3 frames, holds 2"),
-        (changed(n_frames="two"), "number of frames is no number"),
-        (changed(output_fps=[25]), "frame rate is no number"),
-        (changed(output_fps=0), "frame rate is 0"),
-        (changed(output_fps=float("nan")), "frame rate is nan"),
-        (changed(c_eyes_lst=[]), "c_eyes_lst is no list of 2"),
-        (changed(c_lip_lst=[1.0, 2.0]), "c_lip_lst holds something that is no array"),
-        (changed(c_lip_lst=[np.zeros((1, 2)), np.zeros((1, 2))]), "'c_lip_lst' of frame 0"),
-        (frame_without("exp"), "frame 1 of the motion template has no array 'exp'"),
-        (frame_without("kp"), "frame 1 of the motion template has no array 'kp'"),
-        (with_frame("t", [0.0, 0.0, 0.0]), "has no array 't'"),
-        (with_frame("exp", np.zeros((1, 20, 3))), r"'exp' of frame 1 has shape \(1, 20, 3\)"),
-        (with_frame("exp", np.zeros((1, 3, 21))), r"'exp' of frame 1 has shape \(1, 3, 21\)"),
-        (with_frame("scale", np.zeros((1, 2))), "'scale' of frame 1"),
-        (with_frame("scale", np.zeros((1, 1))), "scale of 0"),
-        (with_frame("exp", NAN_EXP), "exp holds values that are not finite"),
-        (with_frame("t", np.full((1, 3), 1e300)), "t holds values that are not finite"),
-    ],
-)
-def test_pickles_that_hold_no_motion_are_named(document: Any, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "other.pkl"
-    path.write_bytes(pickle.dumps(document))
-    with pytest.raises(TemplateError, match=message) as caught:
-        load_template(path)
-    assert "other.pkl" in str(caught.value)
 
 
 def safetensors_file(path: Path, drop: str = "", **metadata: str) -> Path:
@@ -291,10 +173,6 @@ def test_missing_large_and_unknown_files_are_named(
     monkeypatch.setattr(template_module, "MAX_BYTES", 1000)
     with pytest.raises(TemplateError, match="accepted up to 1000"):
         load_template(tmp_path / "long.pkl")
-    monkeypatch.undo()
-    monkeypatch.setattr(template_pickle, "MAX_FRAMES", 11)
-    with pytest.raises(TemplateError, match="over 11 frames"):
-        load_template(tmp_path / "long.pkl")
 
 
 def test_nothing_that_is_no_motion_is_written(tmp_path: Path) -> None:
@@ -315,14 +193,6 @@ def test_who_reads_while_we_write_sees_the_old_file(tmp_path: Path) -> None:
     save_template(golden_template()[:3], path)
     assert len(load_template(path)) == 3
     assert len(load_template(tmp_path / "open.safetensors")) == 12
-
-
-def test_a_whole_rate_is_written_as_the_official_integer() -> None:
-    template = golden_template()
-    for fps, kind in ((30.0, int), (29.97, float)):
-        written = pickle.loads(template_to_pickle(replace(template, fps=fps)))
-        assert type(written["output_fps"]) is kind
-        assert written["output_fps"] == fps
 
 
 def test_templates_of_unequal_arrays_cannot_be_made() -> None:
