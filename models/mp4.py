@@ -43,11 +43,11 @@ class Mp4Writer:
             raise ConfigError(f"a video of {width}x{height} pixels; accepted: even sides")
         self._path = path
         try:
-            self._container: Any = av.open(
-                str(path), "w", "mp4", options={"movflags": "+faststart"}
-            )
-        except (OSError, av.error.FFmpegError) as error:
-            raise ConfigError(f"{path} cannot be written: {error}") from error
+            path.open("wb").close()  # PyAV opens it with the first packet: too late to refuse
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+        flags = {"movflags": "+faststart"}
+        self._container: Any = av.open(str(path), "w", "mp4", options=flags)
         self._video = self._container.add_stream("libx264", rate=fps, options=dict(_H264_OPTIONS))
         self._video.width, self._video.height = width, height
         self._video.pix_fmt = "yuv420p"
@@ -98,11 +98,8 @@ class Mp4Writer:
         import av
 
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wave), "fltp", self._layout)
-        frame.sample_rate, frame.pts, frame.time_base = (
-            self._rate_hz,
-            at,
-            Fraction(1, self._rate_hz),
-        )
+        frame.sample_rate, frame.pts = self._rate_hz, at
+        frame.time_base = Fraction(1, self._rate_hz)
         self.add_sound(frame)
 
     def finish(self) -> None:

@@ -74,7 +74,8 @@ def test_the_animal_preset_has_the_human_numbers() -> None:
 
 
 def middle_of(crop: FaceCrop) -> AnyArray:
-    return transform_points(np.array([[256, 256]], np.float32), crop.to_photo)[0]
+    middle: AnyArray = transform_points(np.array([[256, 256]], np.float32), crop.to_photo)[0]
+    return middle
 
 
 def test_a_named_part_becomes_a_square_around_its_middle(photo: Image) -> None:

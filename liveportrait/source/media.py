@@ -199,6 +199,8 @@ class VideoSink:
         rate = Fraction(fps).limit_denominator(_FPS_DENOMINATOR)
         if not MIN_FPS <= rate <= MAX_FPS:
             raise ConfigError(f"fps is {fps:g}; accepted: {MIN_FPS:g} to {MAX_FPS:g}")
+        if sound_from is not None and sound_from.resolve() == path.resolve():
+            raise ConfigError(f"{path} would be written over while its sound is read")
         self._sound = None if sound_from is None else VideoSound.of(sound_from)
         self._chunks: Iterator[FloatArray] = self._sound.chunks() if self._sound else iter(())
         track = None if self._sound is None else (self._sound.rate_hz, self._sound.layout)
