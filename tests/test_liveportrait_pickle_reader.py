@@ -147,6 +147,7 @@ def test_operations_that_reach_outside_are_refused(data: bytes) -> None:
         b"B\xff\xff\xff\x7fxx.",
         b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7fxx.",
         b"I" + b"9" * 10_000 + b"\n.",
+        b"S'\\q'\n.",
     ],
 )
 def test_damaged_pickles_are_named(data: bytes) -> None:

@@ -60,6 +60,8 @@ def read_pickle(data: bytes) -> Any:
         raise TemplateError(f"not a pickle, or a damaged one ({str(wrong)[:200]})") from wrong
     except (RecursionError, MemoryError) as wrong:
         raise TemplateError("the pickle is nested too deeply or too large") from wrong
+    except Warning as wrong:  # of pickletools about odd text, where warnings are errors
+        raise TemplateError(f"not a pickle, or a damaged one ({wrong})") from wrong
 
 
 @dataclass(slots=True)
