@@ -321,6 +321,38 @@ def test_sound_stays_in_step_with_the_pictures(tmp_path: Path) -> None:
     assert np.argmax(loud) / RATE_HZ == pytest.approx(1.0, abs=0.04)
 
 
+def write_both(path: Path, picture_ms: int, sound_ms: int) -> None:
+    """Half a second of pictures and of a tone, each beginning at its own time."""
+    with av.open(str(path), "w") as container:
+        video: Any = container.add_stream("libx264", 25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        audio: Any = container.add_stream("pcm_s16le", RATE_HZ, layout="mono")
+        for index in range(12):
+            picture = av.VideoFrame.from_ndarray(flat(90), format="rgb24")
+            picture.pts, picture.time_base = picture_ms + 40 * index, Fraction(1, 1000)
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        pcm = (tone(0.5) * 32767).astype(np.int16)[None]
+        sound = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
+        sound.sample_rate, sound.time_base = RATE_HZ, Fraction(1, RATE_HZ)
+        sound.pts = sound_ms * RATE_HZ // 1000
+        container.mux(audio.encode(sound))
+        container.mux(audio.encode(None))
+
+
+@pytest.mark.parametrize(("picture_ms", "sound_ms"), [(0, 300), (300, 0), (200, 200)])
+def test_sound_that_begins_beside_the_pictures_keeps_its_distance(
+    tmp_path: Path, picture_ms: int, sound_ms: int
+) -> None:
+    write_both(tmp_path / "s.mkv", picture_ms, sound_ms)
+    with_sound(tmp_path / "v.mp4", tmp_path / "s.mkv", 50)
+    loud = np.flatnonzero(np.abs(sound_of(tmp_path / "v.mp4")[0]) > 0.2) / RATE_HZ
+    late_s = (sound_ms - picture_ms) / 1000
+    assert loud[0] == pytest.approx(max(late_s, 0), abs=0.03)
+    assert loud[-1] == pytest.approx(late_s + 0.5, abs=0.03)
+
+
 def test_short_sound_ends_before_the_pictures(tmp_path: Path) -> None:
     write_sound(tmp_path / "s.wav", tone(0.5))
     with_sound(tmp_path / "v.mp4", tmp_path / "s.wav", 50)

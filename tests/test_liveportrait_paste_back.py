@@ -6,6 +6,7 @@ from threading import active_count
 import numpy as np
 import pytest
 
+from liveportrait.source.crop import crop_image
 from liveportrait.source.paste_back import (
     PasteBackPool,
     PasteJob,
@@ -74,6 +75,17 @@ def test_masks_and_pictures_are_the_official_ones(
     if name != "pt203_edge":
         expected = golden_image(f"paste_{mask_name}_{name}").astype(int)
         assert np.abs(result - expected).max() <= 3
+
+
+def test_an_animated_frame_is_put_back_as_by_the_whole_official_run(photo: Image) -> None:
+    crop = crop_image(photo, golden_arrays("landmarks")["pt203_up"])
+    mask = prepare_mask(crop.to_photo, SIZE)
+    result = paste_back(golden_image("e2e_frame1_render_512"), crop.to_photo, photo, mask)
+    apart = np.abs(result - golden_image("e2e_frame1_pasted").astype(int))
+    # untrained networks draw noise, neighbours 90 levels apart, and OpenCV 4 places samples to a
+    # 32nd of a pixel: more room than for pictures
+    assert apart.max() <= 12
+    assert apart.mean() < 1.5
 
 
 def test_blending_in_the_masks_box_equals_blending_everywhere(photo: Image, render: Image) -> None:

@@ -90,8 +90,9 @@ def paste_back(frame: Image, to_photo: FloatArray, photo: Image, mask: PasteMask
         return result
     warped = cv2.warpAffine(frame, to_photo[:2], size, flags=cv2.INTER_LINEAR)
     box = np.s_[mask.top : mask.top + rows, mask.left : mask.left + columns]
-    blend = mask.share * warped[box] + (1 - mask.share) * photo[box]
-    result[box] = np.clip(blend, 0, 255).astype(np.uint8)
+    blend = mask.share * warped[box]
+    blend += (1 - mask.share) * photo[box]
+    result[box] = blend.astype(np.uint8)  # a mean of bytes: nothing to clip
     return result
 
 
