@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from liveportrait.networks.networks import Networks
 from liveportrait.networks.seeded import seeded_networks
@@ -39,3 +40,18 @@ def golden_arrays(name: str) -> dict[str, AnyArray]:
 def golden_json(name: str) -> Any:
     """The contents of ``golden/liveportrait/NAME.json``."""
     return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def golden_image(name: str) -> AnyArray:
+    """A PNG of the golden folder, uint8 [H, W, 3], RGB."""
+    import cv2
+
+    image = cv2.imread(str(GOLDEN / f"{name}.png"), cv2.IMREAD_COLOR)
+    assert image is not None, name
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+def golden_input(name: str) -> torch.Tensor:
+    """``golden_image`` as the networks take it: float32 0..1 [1, 3, H, W]."""
+    image = golden_image(name).transpose(2, 0, 1)[None]
+    return torch.from_numpy(image.astype(np.float32) / 255)

@@ -67,6 +67,8 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
         "weights: {face: {path: x}}",
         "weights: {a: {path: x, licence: x, source: x, about: x,"
         " files: {../x: {bytes: 1, sha256: x}}}}",
+        "weights: {a: {path: x, licence: x, source: x, about: x,"
+        " files: {x: {bytes: null, sha256: null}}}}",
     ],
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
@@ -119,6 +121,43 @@ def test_an_address_that_does_not_answer_is_named(tmp_path: Path) -> None:
         weights.fetch(load_manifest(root)["face"], root)
 
 
+def unpublished(root: Path) -> None:
+    """Take bytes and sha256 of the fetched file out of the manifest."""
+    content = yaml.safe_load((root / "manifest.yaml").read_text())
+    content["weights"]["face"]["files"]["face.bin"].update(bytes=None, sha256=None)
+    (root / "manifest.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_a_file_without_published_digest_is_held_to_what_was_fetched(tmp_path: Path) -> None:
+    far = tmp_path / "far.bin"
+    far.write_bytes(b"a face of unknown size")
+    root = write_manifest(tmp_path / "weights", far.as_uri())
+    unpublished(root)
+    entry = load_manifest(root)["face"]
+    (root / "face.bin").unlink()
+    with pytest.raises(MissingWeightsError, match="python -m models fetch face"):
+        verify(entry, root)
+    weights.fetch(entry, root)
+    verify(entry, root)
+    digest = sha256_of(far)
+    assert (root / "face.bin.sha256").read_text() == f"{digest}  face.bin\n"
+    (root / "face.bin").write_bytes(b"damaged")
+    with pytest.raises(ChecksumError, match=r"another sha256 than face\.bin\.sha256"):
+        verify(entry, root)
+    weights.fetch(entry, root)
+    assert sha256_of(root / "face.bin") == digest
+
+
+def test_a_file_without_published_digest_may_be_put_there_by_hand(tmp_path: Path) -> None:
+    root = write_manifest(tmp_path, (tmp_path / "nothing").as_uri())
+    unpublished(root)
+    (root / "face.bin").write_bytes(b"brought on a stick")
+    entry = load_manifest(root)["face"]
+    verify(entry, root)
+    weights.fetch(entry, root)  # there is nothing to hold it to, so it is not fetched again
+    assert (root / "face.bin").read_bytes() == b"brought on a stick"
+
+
 def test_recording_keeps_addresses_and_refuses_what_is_not_there(tmp_path: Path) -> None:
     root = write_manifest(tmp_path, "https://example.org/face.bin")
     (root / "face.bin").write_bytes(b"a new face")
@@ -151,3 +190,36 @@ def test_the_command_line_lists_and_verifies() -> None:
     refused = CliRunner().invoke(app, ["verify", "nothing"])
     assert refused.exit_code != 0
     assert isinstance(refused.exception, WeightsError)
+
+
+def test_the_command_line_is_polite_about_what_was_not_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = tmp_path / "far.bin"
+    far.write_bytes(b"face")
+    root = write_manifest(tmp_path / "weights", far.as_uri())
+    (root / "face.bin").unlink()
+    entries = load_manifest(root)
+    monkeypatch.setattr(weights, "load_manifest", lambda: entries)
+    monkeypatch.setattr(weights, "WEIGHTS_DIR", root)
+    for command in (weights.verify, weights.fetch, weights.verify_file):
+        monkeypatch.setattr(
+            command,
+            "__defaults__",
+            tuple(root if isinstance(d, Path) else d for d in command.__defaults__ or ()),
+        )
+    runner = CliRunner()
+    verified = runner.invoke(app, ["verify"])
+    assert (verified.exit_code, verified.output) == (0, "face: not fetched\nnet: ok\n")
+    asked = runner.invoke(app, ["fetch"])
+    assert isinstance(asked.exception, WeightsError)
+    assert asked.output == "face: a test [MIT]\n"  # and nothing was fetched
+    assert not (root / "face.bin").exists()
+    fetched = runner.invoke(app, ["fetch", "face"])
+    assert fetched.exit_code == 0
+    assert "face: MIT" in fetched.output
+    assert runner.invoke(app, ["verify"]).output == "face: ok\nnet: ok\n"
+    unpublished(root)
+    entries.update(load_manifest(root))
+    assert "face: ok (no published sha256)" in runner.invoke(app, ["verify"]).output
+    assert "size unknown" in runner.invoke(app, ["list"]).output
