@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from liveportrait.animation.ratios import eye_ratios, lip_ratios
 from liveportrait.source.crop import LANDMARK_INPUT, crop_image
@@ -16,10 +17,16 @@ from liveportrait.source.insightface_faces import (
     InsightFaceAnalyser,
 )
 from liveportrait.source.mediapipe_faces import MediaPipeAnalyser, official_points
-from models.errors import MissingWeightsError, NoFaceError, SeveralFacesError, WeightsError
+from models.errors import (
+    ChecksumError,
+    MissingWeightsError,
+    NoFaceError,
+    SeveralFacesError,
+    WeightsError,
+)
 from models.images import decode_image
 from models.shapes import AnyArray, FloatArray, Image
-from models.weights import WEIGHTS_DIR
+from models.weights import WEIGHTS_DIR, sha256_of
 from tests.conftest import ROOT
 from tests.liveportrait_fixtures import golden_image
 
@@ -241,7 +248,22 @@ def stand_ins(tmp_path: Path) -> Path:
     save_constant_model(tmp_path / POINTS_106, (192, 192), [grid])
     blank = np.zeros((1, 4), np.float32)
     save_constant_model(tmp_path / POINTS_203, (224, 224), [blank, blank, shares()])
+    write_manifest(tmp_path)
     return tmp_path
+
+
+def write_manifest(folder: Path) -> None:
+    """A manifest of the folder's files as they are."""
+    files = {
+        file.as_posix(): {
+            "bytes": (folder / file).stat().st_size,
+            "sha256": sha256_of(folder / file),
+            "url": "https://example.invalid/",
+        }
+        for file in (DETECTOR, POINTS_106, POINTS_203)
+    }
+    entry = {"path": "x", "licence": "-", "source": "-", "about": "-", "files": files}
+    (folder / "manifest.yaml").write_text(yaml.safe_dump({"weights": {"finder": entry}}))
 
 
 def test_the_official_finder_is_chosen_where_its_files_are(stand_ins: Path) -> None:
@@ -260,15 +282,19 @@ def test_the_official_finder_is_chosen_where_its_files_are(stand_ins: Path) -> N
 @pytest.mark.parametrize("file", [DETECTOR, POINTS_106, POINTS_203])
 def test_a_file_that_is_no_such_model_is_an_error(stand_ins: Path, file: Path) -> None:
     (stand_ins / file).write_bytes(b"no model")
+    with pytest.raises(ChecksumError, match=file.name):
+        choose_analyser(stand_ins)
+    write_manifest(stand_ins)  # as if the manifest were wrong, too
     with pytest.raises(WeightsError, match="cannot be loaded"):
         choose_analyser(stand_ins)
 
 
 def test_without_its_files_mediapipe_is_chosen(tmp_path: Path) -> None:
-    if not InsightFaceAnalyser.available(WEIGHTS_DIR):
-        assert isinstance(choose_analyser(WEIGHTS_DIR), MediaPipeAnalyser)
-        with pytest.raises(MissingWeightsError, match=r"landmark\.onnx.*models fetch"):
-            InsightFaceAnalyser.load(WEIGHTS_DIR)
+    (tmp_path / "face_landmarker.task").symlink_to(WEIGHTS_DIR / "face_landmarker.task")
+    assert isinstance(choose_analyser(tmp_path), MediaPipeAnalyser)
+    with pytest.raises(MissingWeightsError, match=r"det_10g\.onnx.*models fetch insightface"):
+        InsightFaceAnalyser.load(tmp_path)
+    (tmp_path / "face_landmarker.task").unlink()
     with pytest.raises(MissingWeightsError, match=r"face_landmarker\.task"):
         choose_analyser(tmp_path)
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from liveportrait.source.crop import LANDMARK_INPUT, crop_image, transform_points
 from liveportrait.source.faces import AnalysedFace, FaceAnalyser
-from models.errors import MissingWeightsError, WeightsError
+from models.errors import WeightsError
 from models.shapes import AnyArray, FloatArray, Image
-from models.weights import WEIGHTS_DIR
+from models.weights import MANIFEST_NAME, WEIGHTS_DIR, load_manifest, verify_file
 
 DETECTOR = Path("insightface/models/buffalo_l/det_10g.onnx")
 POINTS_106 = Path("insightface/models/buffalo_l/2d106det.onnx")
 POINTS_203 = Path("liveportrait/landmark.onnx")
+_FILES = (DETECTOR, POINTS_106, POINTS_203)
 DETECTION_THRESHOLD = 0.15
 _DETECTION_PX = 512
 _OUTPUT_203 = 2  # the third output of the landmark network
@@ -43,17 +44,16 @@ class InsightFaceAnalyser(FaceAnalyser):
     @staticmethod
     def available(weights: Path = WEIGHTS_DIR) -> bool:
         """Whether all three files are there."""
-        return not _missing(weights)
+        return all((weights / file).is_file() for file in _FILES)
 
     @classmethod
     def load(cls, weights: Path = WEIGHTS_DIR) -> Self:
-        """On the CPU. Raises MissingWeightsError, and WeightsError when a file is no such model."""
-        missing = _missing(weights)
-        if missing:
-            raise MissingWeightsError(
-                f"the official face finder needs {', '.join(map(str, missing))} in {weights}; "
-                "`python -m models fetch liveportrait` brings them"
-            )
+        """On the CPU. The folder's own manifest is used, or this repository's when it has none.
+
+        Raises MissingWeightsError, ChecksumError when a file has other bytes than the manifest's,
+        and WeightsError when it is no such model.
+        """
+        _verify(weights)
         try:
             finder = _insightface_finder(weights)
             network = _onnx_network(weights / POINTS_203)
@@ -106,8 +106,14 @@ class InsightFaceAnalyser(FaceAnalyser):
         return transform_points(shares.reshape(-1, 2) * LANDMARK_INPUT.size_px, crop.to_photo)
 
 
-def _missing(weights: Path) -> list[Path]:
-    return [file for file in (DETECTOR, POINTS_106, POINTS_203) if not (weights / file).is_file()]
+def _verify(weights: Path) -> None:
+    root = weights if (weights / MANIFEST_NAME).is_file() else WEIGHTS_DIR
+    listed = {f.file: (entry, f) for entry in load_manifest(root).values() for f in entry.files}
+    for path in _FILES:
+        if path.as_posix() not in listed:
+            raise WeightsError(f"{root / MANIFEST_NAME} does not list {path}")
+        entry, file = listed[path.as_posix()]
+        verify_file(entry, file, weights)
 
 
 def _insightface_finder(weights: Path) -> FaceFinder:
