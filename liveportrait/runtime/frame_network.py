@@ -12,9 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from liveportrait.networks.generator import SPADEGenerator
+from liveportrait.networks.generator import SpadeBlock, SPADEGenerator
 from liveportrait.networks.networks import Networks
+from liveportrait.networks.warping import WarpingNetwork, WarpOutput
+from liveportrait.runtime.cuda_warping import CudaWarping
 from liveportrait.runtime.fast_generator import FastGenerator
+from liveportrait.runtime.offset_phases import OffsetPhaseConv
 from models.device import TORCH_DTYPES, DevicePolicy
 
 
@@ -68,7 +71,7 @@ def _turn(weight: Tensor, form: torch.memory_format) -> None:
 class FrameNetwork(nn.Module):
     """Copies of W and G for inference. The networks given stay as they are.
 
-    ``algebra``: the generator with its exact savings (``fast_generator.py``), or as written.
+    ``algebra``: with the exact savings of ``fast_generator`` and ``cuda_warping``, or as written.
     """
 
     def __init__(
@@ -83,13 +86,21 @@ class FrameNetwork(nn.Module):
         super().__init__()
         self.plan = plan
         generator: FastGenerator | SPADEGenerator
+        warping: CudaWarping | WarpingNetwork
         if algebra:
             generator = FastGenerator(networks.generator, winograd=False)
+            for block, original, scale in (
+                (generator.up_0, networks.generator.up_0, 2),
+                (generator.up_1, networks.generator.up_1, 4),
+            ):
+                block.shared = shared_convolution(original, scale)
+            warping = CudaWarping(networks.warping)
         else:
             generator = copy.deepcopy(networks.generator)
+            warping = copy.deepcopy(networks.warping)
         last = copy.deepcopy(networks.generator.conv_img)
         generator.conv_img = nn.Sequential(last, _Float32())
-        self.warping = copy.deepcopy(networks.warping).to(device, plan.warping)
+        self.warping = warping.to(device, plan.warping)
         self.generator = generator.to(device, plan.generator)
         self.requires_grad_(False).eval()
         if device.type == "cuda":
@@ -104,9 +115,18 @@ class FrameNetwork(nn.Module):
 
     def picture(self, feature: Tensor, x_s: Tensor, x_d: Tensor) -> Tensor:
         """The picture before it is cut to bytes: float32 0..1 [B, 3, 512, 512]."""
-        warped: Tensor = self.warping(feature, kp_driving=x_d, kp_source=x_s).out
-        picture: Tensor = self.generator(warped.to(self.plan.generator))
+        warped = self.warping(feature, kp_driving=x_d, kp_source=x_s)
+        out = warped.out if isinstance(warped, WarpOutput) else warped
+        picture: Tensor = self.generator(out.to(self.plan.generator))
         return picture
+
+
+def shared_convolution(block: SpadeBlock, scale: int) -> OffsetPhaseConv:
+    """``mlp_shared`` of all normalisations of a block in one, from the feature's own size."""
+    spades = [block.norm_0, block.norm_1, *([block.norm_s] if block.learned_shortcut else [])]
+    convolutions = [spade.mlp_shared[0] for spade in spades]
+    weight = torch.cat([x.weight for x in convolutions])
+    return OffsetPhaseConv(weight, torch.cat([x.bias for x in convolutions]), scale)
 
 
 class _Float32(nn.Module):
