@@ -1,12 +1,13 @@
 """Make the keypoint map: track faces in talking clips, fit, and say how far off it is."""
 
 import json
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from liveportrait.lite.keypoint_map import KeypointMap, fit_keypoint_map, save_keypoint_map
+from liveportrait.source.media import read_frames
 from models.errors import NoFaceError
 from models.face_keypoints import (
     KEYPOINT_INDICES,
@@ -15,7 +16,7 @@ from models.face_keypoints import (
     relative_to_rest,
 )
 from models.face_landmarks import FaceDetector
-from models.shapes import FloatArray, Image, IntArray
+from models.shapes import FloatArray, IntArray
 
 VIDEO_SUFFIXES = {".mp4", ".mpg", ".avi", ".mov", ".webm", ".mkv"}
 _GROUPS = {
@@ -28,29 +29,11 @@ _GROUPS = {
 }
 
 
-def video_frames(path: Path, stride: int) -> Iterator[Image]:
-    """Every ``stride``-th frame of a video as RGB."""
-    import cv2
-
-    video = cv2.VideoCapture(str(path))
-    try:
-        index = 0
-        while video.grab():
-            if index % stride == 0:
-                readable, frame = video.retrieve()
-                if not readable:
-                    return
-                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            index += 1
-    finally:
-        video.release()
-
-
 def track_clip(path: Path, detector: FaceDetector, stride: int) -> FloatArray:
-    """Meshes [T, L, 3] of the largest face; frames without a face are left out."""
-    meshes = [
-        faces[0].points for rgb in video_frames(path, stride) if (faces := detector.detect(rgb))
-    ]
+    """Meshes [T, L, 3] of the largest face in every ``stride``-th frame; frames without a face are
+    left out. Raises ConfigError and VideoError."""
+    frames = islice(read_frames(path), 0, None, stride)
+    meshes = [faces[0].points for rgb in frames if (faces := detector.detect(rgb))]
     return np.stack(meshes) if meshes else np.zeros((0, 478, 3), np.float32)
 
 
