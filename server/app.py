@@ -11,6 +11,7 @@ from server.body_limit import BodyLimit
 from server.context import running_server
 from server.problems import add_problem_handlers
 from server.settings import ROOT, VERSION, Settings
+from server.studio.mount import StudioMount
 
 WEB_CLIENT_DIR = ROOT / "client" / "web"
 
@@ -18,9 +19,11 @@ WEB_CLIENT_DIR = ROOT / "client" / "web"
 def create_app(settings: Settings) -> FastAPI:
     """The application; its lifespan starts and ends the engine worker."""
 
+    studio = StudioMount(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_server(settings) as context:
+        async with running_server(settings) as context, studio.running():
             app.state.context = context
             yield
 
@@ -31,9 +34,14 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     add_problem_handlers(app)
-    app.add_middleware(BodyLimit, max_audio_bytes=settings.limits.max_audio_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_audio_bytes=settings.limits.max_audio_bytes,
+        max_studio_upload_bytes=settings.limits.max_studio_upload_bytes,
+    )
     for module in (routes_server, routes_avatars, routes_sessions, stream):
         app.include_router(module.router)
+    studio.add_to(app)
     # last, because it answers every path that is left
     app.mount("/", StaticFiles(directory=WEB_CLIENT_DIR, html=True, check_dir=False))
     return app

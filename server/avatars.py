@@ -40,12 +40,17 @@ class Avatar:
         }
 
 
+def load_index(folder: Path = SHIPPED_DIR) -> list[dict[str, str]]:
+    """``id``, ``name`` and ``file`` of the portraits that ship."""
+    index: dict[str, list[dict[str, str]]] = yaml.safe_load((folder / "index.yaml").read_text())
+    return index["avatars"]
+
+
 def load_shipped(folder: Path = SHIPPED_DIR) -> list[Avatar]:
     """The portraits of ``folder``/index.yaml."""
-    index = yaml.safe_load((folder / "index.yaml").read_text())
     return [
         Avatar(item["id"], item["name"], True, (folder / item["file"]).read_bytes())
-        for item in index["avatars"]
+        for item in load_index(folder)
     ]
 
 

@@ -18,9 +18,10 @@ class _TooLargeError(Exception):
 class BodyLimit:
     """ASGI middleware; a declared length is refused at once, another when it is passed."""
 
-    def __init__(self, app: ASGIApp, max_audio_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_audio_bytes: int, max_studio_upload_bytes: int) -> None:
         self._app = app
         self._max_audio_bytes = max_audio_bytes
+        self._max_studio_upload_bytes = max_studio_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,4 +62,6 @@ class BodyLimit:
             return MAX_IMAGE_BYTES + FORM_OVERHEAD_BYTES
         if path.endswith("/speech"):
             return self._max_audio_bytes + FORM_OVERHEAD_BYTES
+        if path == "/studio/gradio_api/upload":
+            return self._max_studio_upload_bytes + FORM_OVERHEAD_BYTES
         return JSON_BYTES

@@ -1,7 +1,7 @@
 """``python -m server render``: a session without clients, as fast as its pictures come."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,11 @@ class RenderJob:
     mode: Mode = "live"
 
 
-async def render_file(job: RenderJob) -> None:
-    """Render with a progress bar. Raises ConfigError, SoundError, PortraitError, WeightsError."""
+async def render_file(job: RenderJob, report: Callable[[int, int], None] | None = None) -> None:
+    """Render with a progress bar, or with calls of ``report(frames done, frames in all)``.
+
+    Raises ConfigError, SoundError, PortraitError, WeightsError.
+    """
     image = avatar_image(job.avatar)
     wave = await asyncio.to_thread(read_sound, job.audio, out_rate_hz=PLAYOUT_RATE_HZ)
     pcm = to_pcm(wave)
@@ -55,11 +58,17 @@ async def render_file(job: RenderJob) -> None:
         frames = -(-len(pcm) // SAMPLES_PER_PICTURE)
         with (
             VideoFile(job.out, config.width, config.height) as video,
-            tqdm(total=frames, unit="frame", desc=job.out.name) as progress,
+            tqdm(
+                total=frames, unit="frame", desc=job.out.name, disable=report is not None
+            ) as progress,
         ):
+            done = 0
             async for media in offline_media(session, pcm):
                 await asyncio.to_thread(video.add, media)
                 progress.update(int(media.picture_due))
+                done += int(media.picture_due)
+                if report is not None and media.picture_due:
+                    report(done, frames)
 
 
 @asynccontextmanager

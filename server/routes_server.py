@@ -61,6 +61,7 @@ async def describe(context: Context) -> dict[str, object]:
         "modes": list(MODES),
         "voice_in": ["mic", "api", "both"],
         "text_to_speech": False,
+        "studio": settings.studio_open,
         "ice_servers": ice_servers(context),
     }
 

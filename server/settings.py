@@ -39,6 +39,7 @@ class Limits(BaseModel):
     max_sessions: int = Field(default=2, ge=1, le=256)
     max_uploaded_avatars: int = Field(default=64, ge=0)
     max_audio_bytes: int = Field(default=50 * 1024 * 1024, ge=1024)
+    max_studio_upload_bytes: int = Field(default=200 * 1024 * 1024, ge=1024)
     max_speech_s: float = Field(default=300.0, gt=0)
     idle_timeout_s: float = Field(default=600.0, gt=0)
     max_duration_s: float = Field(default=3600.0, gt=0)
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=9995, ge=0, le=65535)
     engine: str = "lite"
+    studio: Literal["auto", "on", "off"] = "auto"
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_keys: Annotated[list[str], NoDecode] = []
@@ -96,6 +98,17 @@ class Settings(BaseSettings):
     def auth_required(self) -> bool:
         """Calls must carry an API key."""
         return bool(self.api_keys)
+
+    @property
+    def studio_open(self) -> bool:
+        """Whether /studio is served; ``auto`` means: where no keys are set."""
+        return self.studio == "on" or (self.studio == "auto" and not self.auth_required)
+
+    @field_validator("studio", mode="before")
+    @classmethod
+    def _yaml_switch(cls, value: object) -> object:
+        # YAML reads a bare on or off as a boolean
+        return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
 def load_settings(config: Path | None = None, **command_line: Any) -> Settings:

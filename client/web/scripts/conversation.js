@@ -95,6 +95,7 @@ export class Conversation {
   async #load() {
     try {
       const server = await this.#api.server();
+      this.#ui.setStudio(server.studio === true);
       this.#ui.setServer(`${server.engine} engine${server.device ? ` on ${server.device.toUpperCase()}` : ""}, v${server.version}`);
       await this.#gallery.load();
     } catch (error) {

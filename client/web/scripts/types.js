@@ -14,6 +14,7 @@
  * @property {number} fps
  * @property {number} width    pixels
  * @property {number} height   pixels
+ * @property {boolean} [studio]   whether /studio is served
  *
  * @typedef {object} Manner    how strongly the face moves; 1 is as learned, 0 is still
  * @property {number} head

@@ -92,6 +92,11 @@ export class Ui {
     byId("server-line", HTMLElement).textContent = text;
   }
 
+  /** @param {boolean} there whether the server has a studio page */
+  setStudio(there) {
+    byId("studio-link", HTMLElement).hidden = !there;
+  }
+
   get #live() {
     return this.#phase === "idle" || this.#phase === "listening" || this.#phase === "speaking";
   }

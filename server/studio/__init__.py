@@ -1,0 +1,1 @@
+"""The studio: a Gradio page at /studio that makes videos from portraits, voices and clips."""

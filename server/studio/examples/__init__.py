@@ -1,0 +1,1 @@
+"""Material that the studio ships."""
