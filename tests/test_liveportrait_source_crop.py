@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
+from liveportrait.runtime.decoder import picture_bytes
 from liveportrait.source.crop import (
     ANIMAL_SOURCE,
     HUMAN_SOURCE,
@@ -67,6 +69,12 @@ def test_prepare_source_is_a_bilinear_resize() -> None:
     small = driving_input(geometry["prepare_source_in"]).astype(np.float32) / 255
     tensor = small.transpose(2, 0, 1)[None, :, ::4, ::4]
     np.testing.assert_allclose(tensor, geometry["prepare_source_out_sub"], atol=1.01 / 255)
+
+
+def test_parse_output_cuts_off_and_does_not_round() -> None:
+    geometry = golden_arrays("geometry")
+    pictures = picture_bytes(torch.from_numpy(geometry["parse_output_in"]))
+    np.testing.assert_array_equal(pictures, geometry["parse_output_out"])
 
 
 def test_the_animal_preset_has_the_human_numbers() -> None:

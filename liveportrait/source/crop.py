@@ -85,9 +85,9 @@ def crop_square(
     """Cut out a part that the user names, for faces that no detector finds, such as animals'.
 
     ``x``, ``y``: its left top corner in pixels; the crop is the square around its middle with the
-    longer side, turned by ``angle_deg`` (clockwise). What the networks expect is a side of about 2.3
-    times the extent of eyes and mouth, an eighth of it above their middle. Raises ConfigError when the part is empty or
-    wholly outside of the picture.
+    longer side, turned by ``angle_deg`` (clockwise). The networks expect a side of about 2.3 times
+    the extent of eyes and mouth, their middle an eighth of it below the square's.
+    Raises ConfigError when the part is empty or wholly outside of the picture.
     """
     rows, columns = image.shape[:2]
     inside = x < columns and y < rows and x + width > 0 and y + height > 0
