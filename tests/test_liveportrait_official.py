@@ -60,7 +60,11 @@ def write_manifest(root: Path, known: bool = True) -> None:
             for path in root.rglob("*.pth")
             if path.relative_to(root).as_posix().startswith(f"{folder}/")
         }
-        address = {"bytes": None, "sha256": None, "url": "https://example.org/other"}
+        address: dict[str, Any] = {
+            "bytes": None,
+            "sha256": None,
+            "url": "https://example.org/other",
+        }
         files = files or {f"{folder}/other": address}
         about = {"path": folder, "licence": "MIT", "source": "a test", "about": "seeded"}
         entries[name] = {**about, "files": files}
