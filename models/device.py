@@ -121,18 +121,7 @@ def _compile_openvino(
     else:
         model = _convert(module, examples)
         _save_whole(model, path)
-    compiled = core.compile_model(
-        model,
-        "CPU",
-        {
-            "INFERENCE_NUM_THREADS": policy.threads,
-            "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISIONS[policy.precision],
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            # pinned threads of several workers would all land on the first cores
-            "ENABLE_CPU_PINNING": False,
-        },
-    )
+    compiled = core.compile_model(model, "CPU", openvino_settings(policy))
     request = compiled.create_infer_request()
 
     def run(*inputs: AnyArray) -> FloatArray:
@@ -141,6 +130,18 @@ def _compile_openvino(
         return np.array(request.get_output_tensor(0).data, np.float32)
 
     return run
+
+
+def openvino_settings(policy: DevicePolicy) -> dict[str, Any]:
+    """What ``openvino.Core().compile_model`` is told for this policy."""
+    return {
+        "INFERENCE_NUM_THREADS": policy.threads,
+        "INFERENCE_PRECISION_HINT": _OPENVINO_PRECISIONS[policy.precision],
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        # pinned threads of several workers would all land on the first cores
+        "ENABLE_CPU_PINNING": False,
+    }
 
 
 def _convert(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Any:

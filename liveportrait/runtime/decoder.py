@@ -4,7 +4,9 @@
 decoders keep its interface and are held against its pictures.
 """
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -123,9 +125,28 @@ def load_decoder(
 ) -> FrameDecoder:
     """The fastest decoder for the policy; of this machine when none is given.
 
-    On a CPU both qualities are the same. Raises ConfigError for an unknown quality.
+    fast: the policy's precision. quality: float32 all through. On a CPU without bfloat16 the two
+    are the same. A frame is seconds of a CPU's work, so there the decoder takes every core that
+    this process may use, whatever ``policy.threads`` says. Raises ConfigError for an unknown
+    quality.
     """
     if quality not in get_args(Quality):
         raise ConfigError(f"quality is {quality!r}; accepted: {', '.join(get_args(Quality))}")
     policy = policy or DevicePolicy.for_this_machine()
+    if policy.device == "cuda":
+        from liveportrait.runtime.cuda_decoder import CudaDecoder
+
+        return CudaDecoder(networks, policy, quality)
+    policy = replace(policy, threads=usable_cores())
+    if quality == "quality":
+        policy = replace(policy, precision="fp32")
+    if policy.backend == "openvino":
+        from liveportrait.runtime.openvino_decoder import OpenVinoDecoder
+
+        return OpenVinoDecoder(networks, policy)
     return EagerDecoder(networks, policy)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

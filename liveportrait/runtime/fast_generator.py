@@ -16,21 +16,33 @@ What is exact, for any weights:
 In float32 the remaining 3x3 convolutions are Winograd's (``winograd``).
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from liveportrait.networks.generator import Spade, SpadeBlock, SPADEGenerator
-from liveportrait.runtime.fold import plain_convolution
+from liveportrait.runtime.fold import Convolution, plain_convolution
 from liveportrait.runtime.phase_conv import UpsampledConv
 from liveportrait.runtime.winograd import WinogradConv, interleave
 
 _SLOPE = 0.2
 
 
-def convolution(weight: Tensor, bias: Tensor | None, *, winograd: bool) -> nn.Module:
+def convolution(
+    weight: Tensor, bias: Tensor | None, *, winograd: bool
+) -> WinogradConv | Convolution:
     """A 3x3 convolution with padding, by Winograd or directly."""
     return WinogradConv(weight, bias) if winograd else plain_convolution(weight, bias)
+
+
+def shared_tensors(spades: Sequence[Spade]) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the ``mlp_shared`` of several normalisations as one convolution."""
+    convolutions = [spade.mlp_shared[0] for spade in spades]
+    weights = [c.weight for c in convolutions if isinstance(c.weight, Tensor)]
+    biases = [c.bias for c in convolutions if isinstance(c.bias, Tensor)]
+    return torch.cat(weights), torch.cat(biases)
 
 
 class FastSpade(nn.Module):
@@ -39,13 +51,19 @@ class FastSpade(nn.Module):
     def __init__(self, spade: Spade, *, winograd: bool, compact: bool) -> None:
         super().__init__()
         gamma, beta = spade.mlp_gamma, spade.mlp_beta
-        assert gamma.bias is not None and beta.bias is not None
+        assert gamma.bias is not None
+        assert beta.bias is not None
         weight = torch.cat((gamma.weight, beta.weight))
         bias = torch.cat((gamma.bias + 1, beta.bias))
-        self.conv = hidden_convolution(weight, bias, winograd=winograd, compact=compact)
+        self.conv: nn.Module = plain_convolution(weight, bias)
+        if winograd:
+            self.conv = WinogradConv(weight, bias, compact=compact, parts=2)
 
     def forward(self, normalised: Tensor, hidden: Tensor) -> Tensor:
-        gain, shift = self.conv(hidden).chunk(2, dim=1)
+        if isinstance(self.conv, WinogradConv):
+            gain, shift = self.conv.split(hidden)
+        else:
+            gain, shift = self.conv(hidden).chunk(2, dim=1)
         return functional.leaky_relu(normalised * gain + shift, _SLOPE)
 
 
@@ -64,9 +82,8 @@ class FastSpadeBlock(nn.Module):
         self.compact = winograd and scale == 4
         modes = {"winograd": winograd, "compact": self.compact}
         spades = [block.norm_0, block.norm_1, *([block.norm_s] if block.learned_shortcut else [])]
-        weight = torch.cat([spade.mlp_shared[0].weight for spade in spades])
-        bias = torch.cat([spade.mlp_shared[0].bias for spade in spades])
-        self.shared: nn.Module
+        weight, bias = shared_tensors(spades)
+        self.shared: WinogradConv | UpsampledConv | Convolution
         if scale == 1:
             self.shared = convolution(weight, bias, winograd=winograd)
         else:
@@ -83,7 +100,8 @@ class FastSpadeBlock(nn.Module):
         if self.learned_shortcut:
             mix = block.conv_s.normalised_weight()  # [O, I, 1, 1]
             gamma, beta = block.norm_s.mlp_gamma, block.norm_s.mlp_beta
-            assert gamma.bias is not None and beta.bias is not None
+            assert gamma.bias is not None
+            assert beta.bias is not None
             self.gain_s = hidden_convolution(gamma.weight, gamma.bias + 1, **modes)
             self.shift_s = hidden_convolution(
                 torch.einsum("om,mikl->oikl", mix[:, :, 0, 0], beta.weight),

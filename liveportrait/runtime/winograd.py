@@ -66,15 +66,19 @@ class WinogradConv(nn.Module):
     Of a 3-D convolution the depth axis is convolved directly. ``weight`` [O, I, R, R] or
     [O, I, D, R, R], ``bias`` [O] or None; R is 3 or 7. With ``compact``, the input has only three
     pixels for four outputs, the second standing for two: a map upsampled by 4 and then convolved
-    (``phase_conv``) has such rows and columns.
+    (``phase_conv``) has such rows and columns. ``parts``: how many tensors ``split`` gives.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, compact: bool = False) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, *, compact: bool = False, parts: int = 1
+    ) -> None:
         super().__init__()
+        self.parts = parts
         self.taps = weight.shape[-1]
         self.volumetric = weight.ndim == 5
         self.points = self.taps + OUTPUTS_PER_TILE - 1
-        self.filters = nn.Parameter(winograd_filter(weight), requires_grad=False)
+        filters = winograd_filter(weight).unflatten(1, (parts, -1))  # [P * P, parts, O / parts, ..]
+        self.filters = nn.Parameter(filters, requires_grad=False)
         evaluate = torch.from_numpy(transforms(self.taps)[1])
         if compact:
             middle = evaluate[:, 2:3] + evaluate[:, 3:4]
@@ -87,18 +91,28 @@ class WinogradConv(nn.Module):
         )
         self.columns = nn.Parameter(self.rows.transpose(-1, -2).contiguous(), requires_grad=False)
         bias = torch.zeros(len(weight)) if bias is None else bias.detach()
-        self.bias = nn.Parameter(bias.view(-1, *(1,) * (weight.ndim - 2)), requires_grad=False)
+        bias = bias.view(parts, -1, *(1,) * (weight.ndim - 2))
+        self.bias = nn.Parameter(bias.contiguous(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] or [B, I, D, H, W] -> [B, O, ...] of the same size."""
-        return interleave(self.phases(x)) + self.bias
+        outputs = self.split(x)
+        return outputs[0] if self.parts == 1 else torch.cat(outputs, dim=1)
 
-    def phases(self, x: Tensor) -> list[list[Tensor]]:
-        """The 4 x 4 outputs of every tile without bias: each [B, O, (D,) H/4, W/4]."""
-        return interpolate_tile(self.multiplied(x), self.taps)
+    def split(self, x: Tensor) -> list[Tensor]:
+        """``forward`` in parts, each [B, O / parts, ...]: as convolutions of their own that share
+        the evaluation of x."""
+        products = self._multiplied(x)
+        return [
+            interleave(
+                interpolate_tile([[point[i] for point in row] for row in products], self.taps)
+            )
+            + bias
+            for i, bias in enumerate(self.bias)
+        ]
 
-    def multiplied(self, x: Tensor) -> list[list[Tensor]]:
-        """The products at P x P points."""
+    def _multiplied(self, x: Tensor) -> list[list[list[Tensor]]]:
+        """The products at P x P points, of each part."""
         pad = self.taps // 2
         x = functional.pad(x, (pad, pad, pad, pad))
         products = []
@@ -107,7 +121,8 @@ class WinogradConv(nn.Module):
             row = []
             for j in range(self.points):
                 at_point = self._depthwise(across, self.columns[j], (1, self.stride))
-                row.append(self._multiply(at_point, self.filters[i * self.points + j]))
+                filters = self.filters[i * self.points + j]
+                row.append([self._multiply(at_point, part) for part in filters])
             products.append(row)
         return products
 
@@ -151,10 +166,10 @@ def interleave(phases: list[list[Tensor]]) -> Tensor:
     rows, columns = len(phases), len(phases[0])
     joined = torch.cat([phase for row in phases for phase in row], dim=1)
     if joined.ndim == 5:
-        batch, channels, depth, height, width = joined.shape
+        batch, _, depth, height, width = joined.shape
         split = joined.reshape(batch, rows, columns, -1, depth, height, width)
         split = split.permute(0, 3, 4, 5, 1, 6, 2)
         return split.reshape(batch, -1, depth, height * rows, width * columns)
-    batch, channels, height, width = joined.shape
+    batch, _, height, width = joined.shape
     split = joined.reshape(batch, rows, columns, -1, height, width).permute(0, 3, 4, 1, 5, 2)
     return split.reshape(batch, -1, height * rows, width * columns)
