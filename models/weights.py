@@ -214,8 +214,9 @@ def _download(
 def record(name: str, root: Path = WEIGHTS_DIR) -> None:
     """Write the present bytes and sha256 of an entry's files into the manifest.
 
-    A folder's entry takes all files that now lie in it. Raises as ``load_manifest``, WeightsError
-    for an unknown name and MissingWeightsError when there is no file.
+    A folder's entry takes all files that now lie in it, a fetched one those it lists. Raises
+    as ``load_manifest``, WeightsError for an unknown name and MissingWeightsError when there is
+    no file.
     """
     load_manifest(root)
     path = root / MANIFEST_NAME
@@ -225,9 +226,11 @@ def record(name: str, root: Path = WEIGHTS_DIR) -> None:
     raw = content["weights"][name]
     target = root / raw["path"]
     found = sorted(p for p in target.rglob("*") if p.is_file()) if target.is_dir() else [target]
-    if not found or not found[0].is_file():
-        raise MissingWeightsError(f"no file at {target}")
     old = raw.get("files", {})
+    if any("url" in file for file in old.values()):
+        found = [root / file for file in old]
+    if not found or (missing := [p for p in found if not p.is_file()]):
+        raise MissingWeightsError(f"no file at {missing[0] if found else target}")
     raw["files"] = {}
     for file in found:
         key = file.relative_to(root).as_posix()

@@ -171,6 +171,20 @@ def test_recording_keeps_addresses_and_refuses_what_is_not_there(tmp_path: Path)
         record("voice", root)
 
 
+def test_recording_a_fetched_folder_keeps_to_its_files(tmp_path: Path) -> None:
+    root = write_manifest(tmp_path)
+    content = yaml.safe_load((root / "manifest.yaml").read_text())
+    for name, file in content["weights"]["net"]["files"].items():
+        file["url"] = f"https://example.org/{name}"
+    (root / "manifest.yaml").write_text(yaml.safe_dump(content))
+    (root / "net" / "converted.safetensors").write_bytes(b"ours")
+    record("net", root)
+    assert [f.file for f in load_manifest(root)["net"].files] == ["net/a.bin", "net/b.bin"]
+    (root / "net" / "b.bin").unlink()
+    with pytest.raises(MissingWeightsError, match=r"no file at .*b\.bin"):
+        record("net", root)
+
+
 def test_the_repositorys_own_weights_are_whole() -> None:
     manifest = load_manifest()
     assert {"face-landmarker", "speech-encoder"} <= set(manifest)
