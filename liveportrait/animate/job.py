@@ -120,6 +120,8 @@ class AnimateJob:
             )
         if self.writes_picture and self.source_is_video:
             raise ConfigError(f"out is {self.out}, but a source video gives a video: name an .mp4")
+        if self.writes_picture and self.driving.suffix.lower() in VIDEO_SUFFIXES:
+            raise ConfigError(f"out is {self.out}, but the driver is a video: name an .mp4")
         for name in ("out", "template_out"):
             path = getattr(self, name)
             if path is not None and not path.absolute().parent.is_dir():
