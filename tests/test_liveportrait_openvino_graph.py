@@ -34,7 +34,7 @@ class _Everything(nn.Module):
         first, second = out.chunk(2, dim=1)
         out = torch.sigmoid(torch.cat((first * second, first - 2 * second), dim=1))
         out = functional.interpolate(out, scale_factor=2.0, mode="nearest")
-        volume = functional.relu(self.volume(y.unflatten(1, (2, 4))))
+        volume = functional.relu(self.volume(y.reshape(1, 2, 4, *y.shape[2:])))
         volume = functional.avg_pool3d(volume, (1, 2, 2)).flatten(1, 2).permute(0, 1, 3, 2)
         return functional.pixel_shuffle(out, 2), volume
 
@@ -52,7 +52,8 @@ def test_every_known_function_computes_what_torch_computes() -> None:
 
 class _Unknown(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return torch.fft.fft(x)
+        out: Tensor = torch.fft.fft(x)
+        return out
 
 
 def test_an_unknown_function_is_refused() -> None:

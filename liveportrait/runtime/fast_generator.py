@@ -83,7 +83,7 @@ class FastSpadeBlock(nn.Module):
         modes = {"winograd": winograd, "compact": self.compact}
         spades = [block.norm_0, block.norm_1, *([block.norm_s] if block.learned_shortcut else [])]
         weight, bias = shared_tensors(spades)
-        self.shared: WinogradConv | UpsampledConv | Convolution
+        self.shared: nn.Module
         if scale == 1:
             self.shared = convolution(weight, bias, winograd=winograd)
         else:
@@ -117,12 +117,14 @@ class FastSpadeBlock(nn.Module):
         out = self.conv_0(self.norm_0(normalised, hidden[0]))
         out = self.conv_1(self.norm_1(functional.instance_norm(out), hidden[1]))
         if not self.learned_shortcut:
-            return x + out
+            total: Tensor = x + out
+            return total
         shortcut = self.conv_s(normalised * self.gain_s(hidden[2])) + self.shift_s(hidden[2])
-        return out + shortcut
+        total = out + shortcut
+        return total
 
     def _hidden(self, feature: Tensor) -> tuple[Tensor, ...]:
-        if self.compact:
+        if self.compact and isinstance(self.shared, UpsampledConv):
             out = interleave(self.shared.phases(feature))
         elif self.scale > 1:
             out = self.shared(feature, self.scale)

@@ -128,7 +128,7 @@ def _convolution(dims: int) -> Callable[..., Symbol]:
         if groups == 1:
             name, kernel = "convolution", weight
         else:
-            name, kernel = "group_convolution", weight.unflatten(0, (groups, -1))
+            name, kernel = "group_convolution", weight.reshape(groups, -1, *weight.shape[1:])
         out = _apply(
             name,
             x,

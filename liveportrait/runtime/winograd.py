@@ -77,7 +77,8 @@ class WinogradConv(nn.Module):
         self.taps = weight.shape[-1]
         self.volumetric = weight.ndim == 5
         self.points = self.taps + OUTPUTS_PER_TILE - 1
-        filters = winograd_filter(weight).unflatten(1, (parts, -1))  # [P * P, parts, O / parts, ..]
+        filters = winograd_filter(weight)  # [P * P, O, ...]
+        filters = filters.reshape(len(filters), parts, -1, *filters.shape[2:])
         self.filters = nn.Parameter(filters, requires_grad=False)
         evaluate = torch.from_numpy(transforms(self.taps)[1])
         if compact:
