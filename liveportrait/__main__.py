@@ -17,6 +17,7 @@ import typer
 
 from liveportrait.animate.job import AnimateJob, CropBox, EngineName, Quality, Sound
 from liveportrait.animation.options import AnimationOptions, AnimationRegion, DrivingOption
+from liveportrait.bench.job import BenchDevice, BenchJob
 from models.errors import VisavisError
 from models.weights import WEIGHTS_DIR
 
@@ -163,6 +164,52 @@ def make_template(
         with _bar(out.name) as progress:
             frames = write_template(job, progress)
     typer.echo(f"{out}: {frames} frames of motion")
+
+
+@app.command("bench")
+def bench(
+    source: Annotated[Path, typer.Option(help="Photograph to animate.")],
+    driving: Annotated[Path, typer.Option(help="Driving video.")],
+    out: Annotated[Path, typer.Option(help="Folder for the table, the chart and the JSON.")],
+    frames: Annotated[int | None, typer.Option(min=1, help="That every row draws.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Of the rows that batch.")] = None,
+    device: Annotated[BenchDevice, typer.Option(help="auto: the GPU if there is one.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Of the networks on a CPU.")] = 2,
+    workers: Workers = 2,
+    weights: Weights = WEIGHTS_DIR,
+    seeded_weights: Annotated[bool, typer.Option(*_SEEDED, help="Made-up weights.")] = False,
+) -> None:
+    """The original against the optimised path, switched on step by step: table, chart, JSON."""
+    from liveportrait.bench.run import run_bench
+
+    with _plain_errors(), _bar("bench") as progress:
+        files = (source, driving, out)
+        job = BenchJob(*files, frames, batch, device, threads, workers, weights, seeded_weights)
+        report = run_bench(job, progress)
+    typer.echo(report.markdown())
+    typer.echo(f"{out}: bench.md, bench.png, bench.json")
+
+
+@app.command(
+    "check",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def check(context: typer.Context) -> None:
+    """Parity, speed and sustained sessions on this machine's GPU: --cuda --out DIR."""
+    from liveportrait.check import main as check_main
+
+    raise typer.Exit(check_main(context.args))
+
+
+@app.command("convert-weights")
+def convert_weights(weights: Weights = WEIGHTS_DIR) -> None:
+    """Write a .safetensors beside every official .pth, which may then be deleted."""
+    from liveportrait.networks.official import convert_weights as convert
+
+    with _plain_errors():
+        for path in convert(weights):
+            typer.echo(str(path))
 
 
 @app.command("sheet")

@@ -106,6 +106,10 @@ class EngineConfig(BaseModel):
     width: int = Field(default=512, ge=64, le=4096, multiple_of=2)
     height: int = Field(default=512, ge=64, le=4096, multiple_of=2)
 
+    def batch_on(self, device: str) -> int:
+        """Frames per call; on a CPU a batch saves nothing, and a long one delays heartbeats."""
+        return self.max_batch if device == "cuda" else min(self.max_batch, 2)
+
     def path(self, name: str) -> Path:
         """A path of this file, relative to the checkout."""
         return ROOT / name

@@ -58,7 +58,7 @@ def run_worker(connection: Connection, start: WorkerStart) -> None:
         connection.send(StartFailed(error.code, str(error)))
         return
     ring = FrameRing(start.lanes, start.config.width, start.config.height, start.ring_name)
-    worker = EngineWorker(engine, ring, connection, start.config.max_batch)
+    worker = EngineWorker(engine, ring, connection, start.config.batch_on(engine.device))
     worker.send(EngineReady(info))
     try:
         worker.serve()
