@@ -151,7 +151,7 @@ def end_process(process: BaseProcess) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)  # it takes down its engine worker in order
     process.join(_END_WITHIN_S)
-    if process.exitcode is None or process.exitcode < 0:
+    if process.exitcode != 0:  # it ended early, or not at all: what it started may still be there
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.join(_END_WITHIN_S)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.studio.own_ratios import OwnRatios
 from server.studio.preview import KEPT_PORTRAITS, PreviewPicture, PreviewRequest, encode_jpeg
-from server.studio.sliders import OwnRatios
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from liveportrait.animation.sliders import SliderSettings
 from models.errors import VisavisError
 from server.studio.jobs import (
     JobCancelledError,
@@ -20,7 +19,10 @@ from server.studio.jobs import (
     give_way,
     start_process,
 )
-from server.studio.sliders import OwnRatios
+from server.studio.own_ratios import OwnRatios, own_ratios
+
+if TYPE_CHECKING:
+    from liveportrait.animation.sliders import SliderSettings
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +38,7 @@ class PreviewRequest:
 
     portrait: Path
     engine: str
-    settings: SliderSettings | None
+    settings: "SliderSettings | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class LitePreview:
 
     def picture(self, request: PreviewRequest) -> PreviewPicture:
         """Raises PortraitError."""
-        from server.studio.sliders import lite_motion, own_ratios
+        from server.studio.sliders import lite_motion
 
         portrait = self._portrait(request.portrait)
         own = own_ratios(portrait.points)

@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from liveportrait.animation.sliders import SLIDER_RANGES
+from server.studio.own_ratios import OwnRatios
 from server.studio.parts import StudioParts, existing_file
 from server.studio.preview import PreviewRequest
-from server.studio.sliders import SLIDERS, Group, OwnRatios, at_rest, settings_of
+from server.studio.sliders import SLIDERS, Group, at_rest, settings_of
 from server.studio.widgets import portrait_input, readable_errors
 
 PREVIEWS = "studio-previews"

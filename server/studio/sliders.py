@@ -16,6 +16,7 @@ from liveportrait.lite.drive import turned_about_neck
 from liveportrait.lite.sheet import gaze, mouth
 from models.motion import Motion, rest
 from models.shapes import FloatArray
+from server.studio.own_ratios import OwnRatios
 
 Group = Literal["eyes", "lips", "pose", "more"]
 
@@ -55,24 +56,6 @@ SLIDERS = (
     Slider("move_y", "Move down", "more", 0.01),
     Slider("zoom", "Nearer", "more", 0.01, 1.0),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class OwnRatios:
-    """How open a portrait's eyes and lips are: gap over width, as the official ratios."""
-
-    eyes: float
-    lips: float
-
-
-def own_ratios(points: FloatArray) -> OwnRatios:
-    """From a face mesh [L, 3] in pixels."""
-
-    def apart(first: int, second: int) -> float:
-        return float(np.linalg.norm(points[first, :2] - points[second, :2]))
-
-    eyes = (apart(159, 145) / apart(33, 133) + apart(386, 374) / apart(263, 362)) / 2
-    return OwnRatios(round(eyes, 2), round(apart(13, 14) / apart(61, 291), 2))
 
 
 def at_rest(own: OwnRatios) -> list[float]:

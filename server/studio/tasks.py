@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from liveportrait.animate.job import AnimateJob
-from liveportrait.bench.job import BenchJob
-from server.offline import RenderJob
+if TYPE_CHECKING:  # a job's process imports what its own task needs
+    from liveportrait.animate.job import AnimateJob
+    from liveportrait.bench.job import BenchJob
+    from server.offline import RenderJob
 
 Report = Callable[[int, int, str], None]
 """Steps done, steps in all (0: not known), what is being done."""
@@ -33,7 +34,7 @@ class Task(Protocol):
 class SpeakTask:
     """A portrait speaks a sound file."""
 
-    job: RenderJob
+    job: "RenderJob"
 
     def run(self, report: Report) -> Outcome:
         """See ``server.offline.render_file``."""
@@ -59,7 +60,7 @@ class SpeakTask:
 class AnimateTask:
     """A source is moved by a driving file."""
 
-    job: AnimateJob
+    job: "AnimateJob"
 
     def run(self, report: Report) -> Outcome:
         """See ``liveportrait.animate.run.animate``."""
@@ -77,7 +78,7 @@ class AnimateTask:
 class BenchTask:
     """The benchmark of the LivePortrait networks; minutes on a CPU."""
 
-    job: BenchJob
+    job: "BenchJob"
 
     def run(self, report: Report) -> Outcome:
         """See ``liveportrait.bench.run.run_bench``."""

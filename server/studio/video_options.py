@@ -1,13 +1,10 @@
 """The driving-video tool's options as fields of the page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from liveportrait.animate.job import PICTURE_SUFFIXES, AnimateJob, CropBox
 from liveportrait.animation.options import AnimationOptions
 
 _REGIONS = [
@@ -68,46 +65,3 @@ def _neural_fields(default: AnimationOptions) -> dict[str, Any]:
         "crop_box": gr.Textbox("", label="Face box of an animal", placeholder="x,y,w,h in pixels"),
         "template": gr.Checkbox(False, label="Also save the motion template"),
     }
-
-
-def job_of(
-    source: Path, driver: Path, out: Path, engine: str, quality: str, given: Mapping[str, Any]
-) -> AnimateJob:
-    """Field values by name -> the job. Fields that the engine does not have keep their defaults.
-
-    Raises ConfigError.
-    """
-    neural = engine == "liveportrait"
-    shared = ("relative", "animation_region", "driving_multiplier")
-    own = (
-        "driving_option",
-        "stitching",
-        "normalize_lip",
-        "eye_retargeting",
-        "lip_retargeting",
-        "source_video_eye_retargeting",
-        "smooth_variance",
-    )
-    options = AnimationOptions(**{name: given[name] for name in shared + (own if neural else ())})
-    still = {driver.suffix.lower(), source.suffix.lower()} <= PICTURE_SUFFIXES
-    extra: dict[str, Any] = {}
-    if neural:
-        box = given["crop_box"].strip()
-        extra = {
-            "crop_driving": given["crop_driving"],
-            "animal": given["animal"],
-            "crop_box": CropBox.parse(box) if box else None,
-            "template_out": out.with_suffix(".safetensors") if given["template"] else None,
-        }
-    return AnimateJob(
-        source=source,
-        driving=driver,
-        out=out.with_suffix(".png") if still else out,
-        engine="liveportrait" if neural else "lite",
-        quality="fast" if quality == "fast" else "quality",
-        options=options,
-        paste_back=given["paste_back"],
-        sound=given["sound"],
-        max_frames=int(given["max_frames"] or 0) or None,
-        **extra,
-    )

@@ -5,9 +5,10 @@ from typing import Any
 
 import gradio as gr
 
+from server.studio.animate_form import job_of
 from server.studio.parts import DRIVING_CLIP, StudioParts, existing_file
 from server.studio.tasks import AnimateTask
-from server.studio.video_options import job_of, option_fields
+from server.studio.video_options import option_fields
 from server.studio.widgets import (
     job_buttons,
     named,
@@ -58,7 +59,7 @@ def video_tab(parts: StudioParts) -> None:
             driver_kind = gr.Radio(_DRIVERS, value="video", label="Driver")
             drivers = _driver_fields()
             with gr.Row():
-                engine = gr.Radio(_ENGINES, value="lite", label="Engine")
+                engine = gr.Radio(_ENGINES, value="lite", label="Engine", elem_id="video-engine")
                 quality = gr.Radio(
                     [("Fast", "fast"), ("Quality", "quality")],
                     value="quality",

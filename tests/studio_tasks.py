@@ -1,0 +1,56 @@
+"""Tasks that a studio job's process runs in tests."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import NoFaceError
+from server.studio.tasks import Outcome, Report
+
+LONG_S = 600
+
+
+@dataclass(frozen=True)
+class CountTask:
+    """Three steps, then a file with the process's niceness."""
+
+    out: Path
+
+    def run(self, report: Report) -> Outcome:
+        for step in range(1, 4):
+            report(step, 3, "Counting")
+        self.out.write_text(str(os.nice(0)))
+        return Outcome((self.out,), "counted")
+
+
+@dataclass(frozen=True)
+class RefusingTask:
+    """What a picture without a face does."""
+
+    def run(self, report: Report) -> Outcome:
+        del report
+        raise NoFaceError("no face was found in the picture")
+
+
+@dataclass(frozen=True)
+class DyingTask:
+    """What the kernel does when memory is short."""
+
+    def run(self, report: Report) -> Outcome:
+        del report
+        os.kill(os.getpid(), 9)
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class LongTask:
+    """Starts a process of its own and waits."""
+
+    def run(self, report: Report) -> Outcome:
+        child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({LONG_S})"])
+        report(child.pid, 0, "Sleeping")
+        time.sleep(LONG_S)
+        raise AssertionError

@@ -1,0 +1,404 @@
+"""The studio without Gradio's page: jobs, preview, sliders, forms, and its place in the server."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+
+from liveportrait.animation.sliders import SLIDER_RANGES, SliderSettings
+from liveportrait.bench.report import SEEDED_LABEL, BenchReport, BenchRow
+from models.errors import ConfigError
+from server.body_limit import BodyLimit
+from server.settings import Settings, load_settings
+from server.studio import host as studio_host
+from server.studio.animate_form import job_of
+from server.studio.bench_results import HEADERS, committed_results, read_result
+from server.studio.jobs import JobCancelledError, JobFailedError, JobRunner
+from server.studio.mount import StudioMount
+from server.studio.own_ratios import OwnRatios
+from server.studio.parts import DRIVING_CLIP, StudioParts
+from server.studio.preview import Preview, PreviewRequest
+from server.studio.sliders import SLIDERS, at_rest, lite_motion, settings_of
+from tests.conftest import ROOT
+from tests.studio_tasks import CountTask, DyingTask, LongTask, RefusingTask
+
+PORTRAIT = ROOT / "server" / "avatars" / "p02.jpg"
+OWN = OwnRatios(eyes=0.3, lips=0.1)
+MOUTH_WIDTH, EYE_GAP = 80.0, 12.0
+
+
+def ignore(done: int, total: int, what: str) -> None:
+    del done, total, what
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+# jobs
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[JobRunner]:
+    runner = JobRunner(tmp_path / "jobs")
+    yield runner
+    runner.close()
+
+
+def test_a_job_reports_its_steps_and_gives_way(jobs: JobRunner) -> None:
+    steps: list[tuple[int, int, str]] = []
+    out = jobs.new_folder() / "count.txt"
+    outcome = jobs.run("me", CountTask(out), lambda *step: steps.append(step))
+    assert steps == [(1, 3, "Counting"), (2, 3, "Counting"), (3, 3, "Counting")]
+    assert outcome.files == (out,)
+    assert int(out.read_text()) > os.nice(0)
+
+
+def test_a_named_error_keeps_code_and_text(jobs: JobRunner) -> None:
+    with pytest.raises(JobFailedError, match="no face was found in the picture") as caught:
+        jobs.run("me", RefusingTask(), ignore)
+    assert caught.value.code == "no_face"
+
+
+def test_a_job_whose_process_dies_is_told_and_the_next_one_runs(jobs: JobRunner) -> None:
+    with pytest.raises(JobFailedError, match="exit code -9"):
+        jobs.run("me", DyingTask(), ignore)
+    assert jobs.run("me", CountTask(jobs.new_folder() / "count.txt"), ignore).summary == "counted"
+
+
+def test_cancelling_ends_the_process_and_all_it_started(jobs: JobRunner) -> None:
+    started, pids = threading.Event(), []
+
+    def report(pid: int, total: int, what: str) -> None:
+        del total, what
+        pids.append(pid)
+        started.set()
+
+    def cancel_both() -> None:
+        started.wait(60)
+        others.append(jobs.cancel("somebody else"))
+        assert alive(pids[0])
+        others.append(jobs.cancel("me"))
+
+    others: list[bool] = []
+    canceller = threading.Thread(target=cancel_both)
+    canceller.start()
+    with pytest.raises(JobCancelledError):
+        jobs.run("me", LongTask(), report)
+    canceller.join()
+    assert others == [False, True]
+    gone = time.monotonic() + 10  # the kernel's doing, after the signal
+    while alive(pids[0]) and time.monotonic() < gone:
+        time.sleep(0.02)
+    assert not alive(pids[0])
+
+
+def test_nothing_runs_after_the_end(jobs: JobRunner) -> None:
+    jobs.close()
+    with pytest.raises(JobCancelledError, match="stopping"):
+        jobs.run("me", RefusingTask(), ignore)
+
+
+# preview
+
+
+@pytest.fixture(scope="module")
+def preview() -> Iterator[Preview]:
+    running = Preview()
+    yield running
+    running.close()
+
+
+def picture(preview: Preview, **settings: float) -> np.ndarray:
+    request = PreviewRequest(PORTRAIT, "lite", SliderSettings(**settings))
+    jpeg = preview.picture(request).jpeg
+    decoded: np.ndarray = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    return decoded.astype(np.int16)
+
+
+def test_the_preview_follows_its_sliders(preview: Preview) -> None:
+    still = picture(preview)
+    assert still.shape == (512, 512, 3)
+    assert np.array_equal(picture(preview), still)
+    for moved in ({"lip_ratio": 0.5}, {"eye_ratio": 0.0}, {"yaw": 12.0}, {"smile": 1.0}):
+        assert np.abs(picture(preview, **moved) - still).mean() > 0.1, moved
+
+
+def test_a_picture_without_a_face_is_refused_by_name(preview: Preview, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.png"
+    cv2.imwrite(str(empty), np.full((300, 300, 3), 127, np.uint8))
+    with pytest.raises(JobFailedError, match="face") as caught:
+        preview.picture(PreviewRequest(empty, "lite", None))
+    assert caught.value.code == "no_face"
+
+
+def test_the_other_engine_names_the_command_that_fetches_its_weights(preview: Preview) -> None:
+    with pytest.raises(JobFailedError, match="python -m models fetch") as caught:
+        preview.picture(PreviewRequest(PORTRAIT, "liveportrait", None))
+    assert caught.value.code == "missing_weights"
+
+
+# sliders
+
+
+def test_every_official_slider_is_on_the_page_once() -> None:
+    assert sorted(slider.name for slider in SLIDERS) == sorted(SLIDER_RANGES)
+
+
+def test_sliders_at_rest_shut_nothing_and_turn_nothing() -> None:
+    motion = lite_motion(settings_of(at_rest(OWN)), OWN, MOUTH_WIDTH, EYE_GAP)
+    assert not np.any([motion.pitch, motion.yaw, motion.roll])
+    assert np.allclose(motion.exp[0, 14:], 0.0)  # lids, brows, gaze
+    assert np.isclose(motion.exp[0, 5, 1] - motion.exp[0, 4, 1], OWN.lips * MOUTH_WIDTH)
+
+
+def test_lids_and_lips_go_where_their_ratio_says() -> None:
+    shut = lite_motion(SliderSettings(eye_ratio=0.0), OWN, MOUTH_WIDTH, EYE_GAP).exp[0]
+    assert np.isclose(shut[14, 1] - shut[15, 1], EYE_GAP)
+    assert np.isclose(shut[16, 1] - shut[17, 1], EYE_GAP)
+    wink = lite_motion(SliderSettings(wink=30.0), OWN, MOUTH_WIDTH, EYE_GAP).exp[0]
+    assert np.isclose(wink[14, 1], 0.0)
+    assert np.isclose(wink[16, 1] - wink[17, 1], EYE_GAP)
+    closed = lite_motion(SliderSettings(lip_ratio=0.0), OWN, MOUTH_WIDTH, EYE_GAP).exp[0]
+    assert np.allclose(closed[:11], 0.0)
+
+
+def test_a_value_beyond_a_slider_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"yaw is 40.*-25 to 25"):
+        settings_of([40.0 if slider.name == "yaw" else slider.rest for slider in SLIDERS])
+
+
+# the form of the driving-video tool
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    given = {
+        "relative": False,
+        "animation_region": "lip",
+        "driving_multiplier": 1.5,
+        "paste_back": False,
+        "sound": "none",
+        "max_frames": 7,
+        "driving_option": "pose-friendly",
+        "stitching": False,
+        "normalize_lip": True,
+        "eye_retargeting": True,
+        "lip_retargeting": True,
+        "source_video_eye_retargeting": True,
+        "smooth_variance": 1e-5,
+        "crop_driving": True,
+        "animal": False,
+        "crop_box": " 10,20,300,300 ",
+        "template": True,
+    }
+    return given | changes
+
+
+def test_every_field_reaches_the_neural_engine(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    job = job_of(PORTRAIT, DRIVING_CLIP, out, "liveportrait", "fast", form())
+    assert (job.engine, job.quality, job.out) == ("liveportrait", "fast", out)
+    for name in ("relative", "animation_region", "driving_multiplier", "driving_option"):
+        assert getattr(job.options, name) == form()[name]
+    for name in ("stitching", "normalize_lip", "eye_retargeting", "lip_retargeting"):
+        assert getattr(job.options, name) == form()[name]
+    assert job.options.source_video_eye_retargeting
+    assert job.options.smooth_variance == 1e-5
+    assert (job.paste_back, job.sound, job.max_frames) == (False, "none", 7)
+    assert job.crop_driving
+    assert job.crop_box is not None
+    assert job.crop_box.width == 300
+    assert job.template_out == tmp_path / "out.safetensors"
+
+
+def test_the_lite_engine_is_not_asked_for_what_it_has_not(tmp_path: Path) -> None:
+    job = job_of(PORTRAIT, DRIVING_CLIP, tmp_path / "out.mp4", "lite", "quality", form())
+    assert job.options.animation_region == "lip"
+    assert job.options.stitching
+    assert job.crop_box is None
+    assert job.template_out is None
+
+
+def test_a_picture_that_drives_a_picture_gives_a_picture(tmp_path: Path) -> None:
+    job = job_of(PORTRAIT, PORTRAIT, tmp_path / "out.mp4", "lite", "quality", form(max_frames=0))
+    assert job.out == tmp_path / "out.png"
+    assert job.max_frames is None
+
+
+# the benchmark's results
+
+
+def test_a_written_benchmark_is_read_as_a_table(tmp_path: Path) -> None:
+    report = BenchReport(
+        rows=(
+            BenchRow("original", "eager fp32", (2.0, 2.0), 2),
+            BenchRow("half", "bf16", (0.5, 0.5), 2, psnr_db=41.26, peak_mb=100.4),
+            BenchRow("streams", "copies", left_out="needs CUDA"),
+        ),
+        machine={"device": "Some CPU", "date": "2026-01-02"},
+        weights=SEEDED_LABEL,
+    )
+    report.write(tmp_path / "cpu")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "bench.json").write_text("{")
+    (result,) = committed_results(tmp_path)
+    assert "Some CPU" in result.title
+    assert [len(line) for line in result.table] == [len(HEADERS)] * 3
+    assert result.table[1] == ["half", "500.0", "2", "4.00", "41.3", "100"]
+    assert result.table[2][1] == "n/a: needs CUDA"
+    assert result.chart == str(tmp_path / "cpu" / "bench.png")
+    (tmp_path / "cpu" / "bench.json").write_text(json.dumps({"rows": []}))
+    assert read_result(tmp_path / "cpu") is None
+
+
+# its place in the server
+
+
+def make_app(monkeypatch: pytest.MonkeyPatch, settings: Settings, ready: threading.Event) -> Any:
+    """The studio around a page that answers with the path it was asked for."""
+
+    def build_host(parts: StudioParts, path: str) -> FastAPI:
+        ready.wait(30)
+        (parts.folder / "trace").write_text("a file of the page")
+        inner, folders = FastAPI(), []
+
+        @asynccontextmanager
+        async def life(_: FastAPI) -> AsyncIterator[None]:
+            folders.append(parts.folder)
+            yield
+            folders.append(parts.folder)
+
+        built = FastAPI(lifespan=life)
+        inner.add_api_route("/where", lambda: PlainTextResponse("the page"))
+        built.mount(path, inner)
+        built.state.folders = folders
+        hosts.append(built)
+        return built
+
+    hosts: list[FastAPI] = []
+    monkeypatch.setattr(studio_host, "build_host", build_host)
+    studio = StudioMount(settings)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        async with studio.running():
+            yield
+
+    app = FastAPI(lifespan=life)
+    studio.add_to(app)
+    app.state.hosts = hosts
+    return app
+
+
+@asynccontextmanager
+async def browsing(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://studio") as client,
+    ):
+        yield client
+
+
+async def test_browsers_wait_on_a_small_page_and_then_reach_gradio(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = threading.Event()
+    app = make_app(monkeypatch, Settings(), ready)
+    async with browsing(app) as client:
+        moved = await client.get("/studio")
+        assert (moved.status_code, moved.headers["location"]) == (307, "studio/")
+        waiting = await client.get("/studio/where", headers={"accept": "text/html"})
+        assert "Opening the studio" in waiting.text
+        ready.set()
+        page = await client.get("/studio/where")  # not a page: waits itself
+        assert page.text == "the page"
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        assert (await client.get("/studio/where", headers={"accept": "text/html"})).text == (
+            "the page"
+        )
+        folder = app.state.hosts[0].state.folders[0]
+        assert (folder / "trace").is_file()
+    assert app.state.hosts[0].state.folders == [folder, folder]  # started and ended
+    assert not folder.exists()
+
+
+async def test_a_studio_that_cannot_be_built_says_so_and_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = threading.Event()
+    ready.set()
+    app = make_app(monkeypatch, Settings(), ready)
+    good = studio_host.build_host
+
+    def missing(parts: StudioParts, path: str) -> FastAPI:
+        del parts, path
+        raise ImportError("No module named 'gradio'")
+
+    monkeypatch.setattr(studio_host, "build_host", missing)
+    async with browsing(app) as client:
+        refused = await client.get("/studio/where")
+        assert refused.status_code == 503
+        assert "No module named 'gradio'" in refused.text
+        monkeypatch.setattr(studio_host, "build_host", good)
+        assert (await client.get("/studio/where")).text == "the page"
+
+
+async def test_where_keys_are_set_the_studio_is_no_open_door(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(monkeypatch, Settings(api_keys=["secret"]), threading.Event())
+    async with browsing(app) as client:
+        answer = await client.get("/studio/where")
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "forbidden"
+    assert app.state.hosts == []
+
+
+@pytest.mark.parametrize(
+    ("studio", "keys", "is_open"),
+    [
+        ("auto", [], True),
+        ("auto", ["k"], False),
+        ("on", ["k"], True),
+        ("off", [], False),
+    ],
+)
+def test_who_finds_the_studio_open(studio: Any, keys: list[str], is_open: bool) -> None:
+    assert Settings(studio=studio, api_keys=keys).studio_open is is_open
+
+
+def test_yaml_may_say_on_and_off_without_quotes(tmp_path: Path) -> None:
+    config = tmp_path / "server.yaml"
+    config.write_text("studio: off\n")
+    assert load_settings(config).studio == "off"
+
+
+async def test_uploads_to_the_studio_have_a_limit_of_their_own() -> None:
+    async def read_all(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await PlainTextResponse("read")(scope, receive, send)
+
+    limited = BodyLimit(read_all, max_audio_bytes=10, max_studio_upload_bytes=3_000_000)
+    transport = httpx.ASGITransport(limited)
+    async with httpx.AsyncClient(transport=transport, base_url="http://studio") as client:
+        upload = "/studio/gradio_api/upload"
+        assert (await client.post(upload, content=b"x" * 2_900_000)).text == "read"
+        assert (await client.post(upload, content=b"x" * 3_100_000)).status_code == 413
+        other = "/studio/gradio_api/queue/join"
+        assert (await client.post(other, content=b"x" * 2_900_000)).status_code == 413
