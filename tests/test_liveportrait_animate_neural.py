@@ -113,7 +113,8 @@ def sample_as_opencv_4(
     ]
     whole = np.stack([place >> 5 for place in places], -1).astype(np.int16)
     part = ((places[1] & 31) * 32 + (places[0] & 31)).astype(np.uint16)
-    return cv2.remap(image, whole, part, flags, borderMode=cv2.BORDER_CONSTANT)
+    sampled: AnyArray = cv2.remap(image, whole, part, flags, borderMode=cv2.BORDER_CONSTANT)
+    return sampled
 
 
 def test_the_official_photograph_comes_out(

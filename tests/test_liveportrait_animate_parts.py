@@ -222,8 +222,11 @@ def test_a_driver_without_a_face_is_refused() -> None:
 
 def some_motion(frames: int = 5) -> Motion:
     noise = np.random.default_rng(2)
+    pitch, yaw, roll = noise.normal(0, 3, (3, frames)).astype(np.float32)
     return Motion(
-        *(noise.normal(0, 3, frames).astype(np.float32) for _ in range(3)),
+        pitch,
+        yaw,
+        roll,
         noise.normal(0, 2, (frames, 3)).astype(np.float32),
         np.exp(noise.normal(0, 0.02, frames)).astype(np.float32),
         noise.normal(0, 2, (frames, 21, 3)).astype(np.float32),

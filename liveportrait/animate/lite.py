@@ -1,7 +1,7 @@
 """Animate through the lite engine: the driver's face points move the source's own pixels."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,15 +26,16 @@ from liveportrait.source.media import (
     read_picture,
     read_source,
 )
-from liveportrait.source.paste_back import PasteBackPool, PasteJob, prepare_mask
+from liveportrait.source.paste_back import PasteBackPool, PasteJob, PasteMask, prepare_mask
 from models.device import DevicePolicy
-from models.errors import ConfigError
+from models.errors import ConfigError, PortraitError
 from models.face_landmarks import MediaPipeDetector
 from models.motion import Motion, rotation_matrix
 from models.shapes import KEYPOINTS, FloatArray, Image
 
 _EDGE_PX = 40  # over which the crop fades into the photograph; hardly anything moves there
 _AHEAD = 4
+_NO_MASK = PasteMask((0, 0), 0, 0, np.zeros((0, 0, 1), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class _Shot:
     """One frame: the source's picture, what it is taken apart into, and how that moves."""
 
     photo: Image
-    portrait: LitePortrait
+    portrait: LitePortrait | None  # None: no face in it, it stays as it is
     motion: Motion  # absolute, T == 1
 
 
@@ -96,9 +97,11 @@ def lite_animation(job: AnimateJob, steps: Steps) -> Animation:
         shots = _photo_shots(renderer, source, portrait, motion, job)
         frames = len(motion)
     steps.expect(frames)
-    rendered = ((shot, renderer.render([shot.portrait], shot.motion)[0]) for shot in shots)
     size = (first.shape[1], first.shape[0]) if job.paste_back else (SIDE_PX, SIDE_PX)
-    pictures = _pasted(rendered, job.workers) if job.paste_back else (f for _, f in rendered)
+    if job.paste_back:
+        pictures = PasteBackPool(job.workers).run(_paste_jobs(renderer, shots))
+    else:
+        pictures = (_rendered(renderer, shot) for shot in shots)
     return Animation(driver.fps, frames, size, read_ahead(pictures, _AHEAD))
 
 
@@ -133,17 +136,20 @@ def _photo_shots(
 def _video_shots(
     renderer: LiteRenderer, video: VideoFrames, motion: Motion, job: AnimateJob
 ) -> Iterator[_Shot]:
-    """Every frame is a portrait of its own; the driver's motion adds to the one it shows."""
+    """Every frame is a portrait of its own; the driver's motion adds to the one it shows. Frames
+    that cannot be portraits stay as they are."""
     for frame, photo in enumerate(video):
         if len(motion) > 1 and frame == len(motion):
             return
-        portrait = renderer.prepare(photo)
         at = frame if len(motion) > 1 else 0
-        yield _Shot(
-            photo,
-            portrait,
-            _driven(renderer, portrait, motion[at : at + 1], job.options.animation_region),
-        )
+        moved = motion[at : at + 1]
+        try:
+            portrait = renderer.prepare(photo)
+        except PortraitError:
+            yield _Shot(photo, None, moved)
+        else:
+            region = job.options.animation_region
+            yield _Shot(photo, portrait, _driven(renderer, portrait, moved, region))
 
 
 def _driven(renderer: LiteRenderer, portrait: LitePortrait, motion: Motion, region: str) -> Motion:
@@ -155,21 +161,24 @@ def _driven(renderer: LiteRenderer, portrait: LitePortrait, motion: Motion, regi
     return driven
 
 
-def _pasted(rendered: Iterable[tuple[_Shot, Image]], workers: int) -> Iterator[Image]:
-    mask = edge_mask()
+def _rendered(renderer: LiteRenderer, shot: _Shot) -> Image:
+    assert shot.portrait is not None
+    frame: Image = renderer.render([shot.portrait], shot.motion)[0]
+    return frame
 
-    def jobs() -> Iterator[PasteJob]:
-        known: dict[bytes, PasteJob] = {}
-        for shot, frame in rendered:
+
+def _paste_jobs(renderer: LiteRenderer, shots: Iterable[_Shot]) -> Iterator[PasteJob]:
+    template = edge_mask()
+    matrix, mask = np.zeros((3, 3), np.float32), _NO_MASK
+    for shot in shots:
+        size = (shot.photo.shape[1], shot.photo.shape[0])
+        if shot.portrait is None:
+            yield PasteJob(shot.photo, matrix, shot.photo, replace(_NO_MASK, size=size))
+            continue
+        if not np.array_equal(matrix, shot.portrait.to_photo):  # a photograph has one place
             matrix = shot.portrait.to_photo
-            key = matrix.tobytes()
-            if key not in known:  # a photograph has one place for all frames
-                known.clear()
-                size = (shot.photo.shape[1], shot.photo.shape[0])
-                known[key] = PasteJob(frame, matrix, shot.photo, prepare_mask(matrix, size, mask))
-            yield PasteJob(frame, matrix, shot.photo, known[key].mask)
-
-    return PasteBackPool(workers, mask).run(jobs())
+            mask = prepare_mask(matrix, size, template)
+        yield PasteJob(_rendered(renderer, shot), matrix, shot.photo, mask)
 
 
 def edge_mask() -> Image:
