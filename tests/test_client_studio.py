@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-TABS = ("Voice", "Video", "Retarget", "Benchmark")
+TABS = ("Voice", "Video", "Retarget", "Bench")
 JOB_LIMIT_MS = 240_000  # an engine loads, on two busy cores
 VOICE_S, CLIP_FRAMES = 2, 25
 
@@ -58,7 +58,11 @@ def visit_studio(browser: Any, url: str, viewport: dict[str, int]) -> Visit:
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     page.on(
         "console",
-        lambda line: visit.complaints.append(line.text) if line.type == "error" else None,
+        lambda line: (
+            visit.complaints.append(f"{line.text} {line.location['url']}")
+            if line.type == "error"
+            else None
+        ),
     )
     page.goto(url)
     page.get_by_test_id("studio").click()
@@ -208,7 +212,7 @@ def test_the_other_engine_says_which_command_fetches_its_weights(studio: Visit) 
 
 
 def test_the_benchmark_has_its_table_and_its_chart(studio: Visit) -> None:
-    studio.open_tab("Benchmark")
+    studio.open_tab("Bench")
     table = studio.page.locator("#bench-table")
     table.get_by_text("original").first.wait_for()
     chart = studio.page.locator("#bench-chart img")

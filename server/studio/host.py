@@ -19,7 +19,7 @@ def build_host(parts: StudioParts, path: str) -> FastAPI:
     os.environ["GRADIO_TEMP_DIR"] = str(parts.folder / "page")
     import gradio as gr
 
-    from server.studio.look import CSS, HEAD, theme
+    from server.studio.look import HEAD, theme
     from server.studio.page import build_page
 
     settings = parts.settings
@@ -28,8 +28,8 @@ def build_host(parts: StudioParts, path: str) -> FastAPI:
         host,
         build_page(parts),
         path,
+        root_path=path,  # else files of events outside the queue get addresses without it
         theme=theme(),
-        css=CSS,
         head=HEAD,
         auth=_login(settings) if settings.auth_required else None,
         auth_message="Any name; the password is one of this server's API keys.",

@@ -2,13 +2,14 @@
 
 import gradio as gr
 
-CSS = """
+_CSS = """
 .gradio-container {
   width: 100% !important; max-width: 1160px !important; margin: 0 auto !important;
 }
 .gradio-container .tabs { width: 100%; }
 .masthead { display: flex; align-items: center; justify-content: space-between; gap: 12px; }
-.masthead h1 { display: flex; align-items: center; gap: 10px; margin: 0; font-size: 1.25rem; }
+.masthead h1 { display: flex; align-items: center; gap: 10px; margin: 0 !important;
+  font-size: 1.25rem !important; }
 .masthead a { color: var(--body-text-color); text-decoration: underline; padding: 12px 0; }
 .note { color: var(--body-text-color-subdued); }
 .clip video { max-height: 260px; }
@@ -16,14 +17,16 @@ CSS = """
 /* a long list of options never hides how far the job is */
 .result { position: sticky !important; top: 8px; align-self: flex-start; }
 @media (max-width: 640px) {
-  .gradio-container main { padding: 8px !important; }
+  .gradio-container .tab-container button { padding: 0 10px; }
+  .gradio-container .main { padding: 8px 12px !important; }
   .gradio-container .row { min-width: 0; }
   .gradio-container .column { min-width: 0 !important; }
   .preview { height: 300px !important; }
   .result { position: static !important; }
 }
 """
-HEAD = '<link rel="icon" href="/icon.svg" type="image/svg+xml">'
+# in the head and not through Gradio's css, which puts every rule under an element of its own
+HEAD = f'<link rel="icon" href="/icon.svg" type="image/svg+xml"><style>{_CSS}</style>'
 HEADER = (
     '<header class="masthead"><h1><img src="/icon.svg" alt="" width="28" height="28">'
     'Visavis studio</h1><a href="/">Live page</a></header>'

@@ -29,7 +29,7 @@ def build_page(parts: StudioParts) -> gr.Blocks:
                 video_tab(parts)
             with gr.Tab("Retarget", id="retarget") as retarget:
                 retarget_tab(parts, retarget)
-            with gr.Tab("Benchmark", id="bench"):
+            with gr.Tab("Bench", id="bench"):
                 bench_tab(parts)
         page.unload(canceller(parts))
     page.queue(max_size=_WAITING_LIMIT, api_open=False)
