@@ -44,9 +44,16 @@ def _frames(count: int) -> BenchFrames:
     return BenchFrames(photo, small_pictures(1)[0], to_photo, mask, *keypoint_pairs(count))
 
 
-def _job(tmp_path: Path, **settings: int) -> BenchJob:
-    values = {"frames": 2, "batch": 2} | settings
-    return BenchJob(Path("photo.jpg"), Path("drive.mp4"), tmp_path, device="cpu", **values)
+def _job(tmp_path: Path, frames: int = 2, batch: int = 2, threads: int = 2) -> BenchJob:
+    return BenchJob(
+        Path("photo.jpg"),
+        Path("drive.mp4"),
+        tmp_path,
+        frames=frames,
+        batch=batch,
+        device="cpu",
+        threads=threads,
+    )
 
 
 class _Counting:
@@ -129,7 +136,7 @@ def test_pasting_by_threads_pastes_every_frame() -> None:
     frames = _frames(5)
     for workers in (0, 2):
         decoder = _Counting(0)
-        stage = Stage("s", "", lambda d=decoder: d, batch=2, workers=workers)
+        stage = Stage("s", "", batch=2, workers=workers)
         assert len(draw(stage, decoder, [0], frames)) == 5
         assert decoder.calls == [2, 2, 1]
 

@@ -11,16 +11,16 @@ from models.weights import WEIGHTS_DIR
 
 BenchDevice = Literal["auto", "cpu", "cuda"]
 # a frame of the original takes about ten seconds on two cores, and half a dozen rows draw it
-_DEFAULT_FRAMES = {"cpu": 4, "cuda": 64}
-_DEFAULT_BATCH = {"cpu": 2, "cuda": 8}
+_DEFAULT_FRAMES = {"cpu": 3, "cuda": 64}
+_DEFAULT_BATCH = {"cpu": 3, "cuda": 8}
 
 
 @dataclass(frozen=True, slots=True)
 class BenchJob:
     """One run. Raises ConfigError for counts that make no sense and for a device that is not there.
 
-    ``frames``: that every row draws; by default 4 on a CPU, 64 on CUDA. ``batch``: of the rows that
-    batch, by default 2 and 8. ``threads``: of the CPU's networks.
+    ``frames``: that every row draws; by default 3 on a CPU, 64 on CUDA. ``batch``: of the rows that
+    batch, by default 3 and 8. ``threads``: of the CPU's networks.
     """
 
     source: Path

@@ -71,6 +71,10 @@ class Symbol:
         node = _ops().split(self.output, np.int64(dim), count)
         return tuple(Symbol(node.output(i)) for i in range(count))
 
+    def narrow(self, dim: int, start: int, length: int) -> "Symbol":
+        ends = (np.array([n]) for n in (start, start + length, 1, dim % self.ndim))
+        return _apply("slice", self, *ends)
+
     def unflatten(self, dim: int, sizes: Numbers) -> "Symbol":
         return self.reshape(*self.shape[:dim], *sizes, *self.shape[dim + 1 :])
 

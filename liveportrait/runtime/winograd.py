@@ -27,8 +27,10 @@ OUTPUTS_PER_TILE = 4
 # pairs of both signs, numbers beside their inverses: least rounding of those tried
 _POINTS = {
     3: (0.0, 1.0, -1.0, 2.0, -2.0),
-    7: (0.0, 0.5, -0.5, 0.75, -0.75, 4 / 3, -4 / 3, 2.0, -2.0),
+    7: (0.0, 1.0, -1.0, 0.5, -0.5, 0.75, -0.75, 2.0, -2.0),
 }
+_ONE = 1  # index of the point 1
+_STRIPS, _WHOLE_BYTES = 4, 64 * 2**20
 
 
 @cache
@@ -92,8 +94,7 @@ class WinogradConv(nn.Module):
         )
         self.columns = nn.Parameter(self.rows.transpose(-1, -2).contiguous(), requires_grad=False)
         bias = torch.zeros(len(weight)) if bias is None else bias.detach()
-        bias = bias.view(parts, -1, *(1,) * (weight.ndim - 2))
-        self.bias = nn.Parameter(bias.contiguous(), requires_grad=False)
+        self.bias = nn.Parameter(bias.view(parts, -1).clone(), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, I, H, W] or [B, I, D, H, W] -> [B, O, ...] of the same size."""
@@ -103,19 +104,43 @@ class WinogradConv(nn.Module):
     def split(self, x: Tensor) -> list[Tensor]:
         """``forward`` in parts, each [B, O / parts, ...]: as convolutions of their own that share
         the evaluation of x."""
+        pad, halo = self.taps // 2, self.rows.shape[-2] - self.stride
+        tiles = x.shape[-2] // self.stride
+        size = self._tiles_per_strip(x.shape)
+        x = functional.pad(x, (pad, pad, pad, pad))
+        if size == tiles:
+            return self._strip(x)
+        strips = [
+            self._strip(x.narrow(-2, self.stride * tile, self.stride * size + halo))
+            for tile in range(0, tiles, size)
+        ]
+        return [torch.cat(part, dim=-2) for part in zip(*strips, strict=True)]
+
+    def _tiles_per_strip(self, shape: torch.Size) -> int:
+        """Rows of tiles that are taken through all steps at once.
+
+        Products of large maps would not stay in a CPU's last cache until they are interpolated.
+        More strips are faster still, and more operations for an engine to prepare.
+        """
+        columns, depth = shape[-1] // self.stride, shape[2] if self.volumetric else 1
+        outputs = self.filters.shape[1] * self.filters.shape[2]
+        row_bytes = 4 * self.points**2 * outputs * depth * columns
+        tiles = shape[-2] // self.stride
+        strips = _STRIPS if tiles % _STRIPS == 0 and tiles * row_bytes > _WHOLE_BYTES else 1
+        return tiles // strips
+
+    def _strip(self, x: Tensor) -> list[Tensor]:
+        """``split`` of padded rows."""
         products = self._multiplied(x)
         return [
             interleave(
                 interpolate_tile([[point[i] for point in row] for row in products], self.taps)
             )
-            + bias
-            for i, bias in enumerate(self.bias)
+            for i in range(self.parts)
         ]
 
     def _multiplied(self, x: Tensor) -> list[list[list[Tensor]]]:
         """The products at P x P points, of each part."""
-        pad = self.taps // 2
-        x = functional.pad(x, (pad, pad, pad, pad))
         products = []
         for i in range(self.points):
             across = self._depthwise(x, self.rows[i], (self.stride, 1))
@@ -123,7 +148,11 @@ class WinogradConv(nn.Module):
             for j in range(self.points):
                 at_point = self._depthwise(across, self.columns[j], (1, self.stride))
                 filters = self.filters[i * self.points + j]
-                row.append([self._multiply(at_point, part) for part in filters])
+                # a product at the point 1 comes into every output, just as the bias does
+                biases = self.bias if (i, j) == (_ONE, _ONE) else [None] * self.parts
+                row.append(
+                    [self._multiply(at_point, *pair) for pair in zip(filters, biases, strict=True)]
+                )
             products.append(row)
         return products
 
@@ -132,10 +161,10 @@ class WinogradConv(nn.Module):
             return functional.conv3d(x, kernel, stride=(1, *stride), groups=len(kernel))
         return functional.conv2d(x, kernel, stride=stride, groups=len(kernel))
 
-    def _multiply(self, x: Tensor, kernel: Tensor) -> Tensor:
+    def _multiply(self, x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
         if self.volumetric:
-            return functional.conv3d(x, kernel, padding=(kernel.shape[2] // 2, 0, 0))
-        return functional.conv2d(x, kernel)
+            return functional.conv3d(x, kernel, bias, padding=(kernel.shape[2] // 2, 0, 0))
+        return functional.conv2d(x, kernel, bias)
 
 
 def interpolate_tile(products: list[list[Tensor]], taps: int) -> list[list[Tensor]]:
