@@ -112,6 +112,7 @@ def test_precision_plans() -> None:
 
 def test_layout_turns_the_weights_alone() -> None:
     module = nn.Sequential(nn.Conv2d(4, 8, 3), nn.Conv3d(4, 8, 3), nn.Linear(2, 2))
+    module.requires_grad_(False)
     before = {name: x.clone() for name, x in module.state_dict().items()}
     Layout(planes=True, volumes=True).apply(module)
     weights = module.state_dict()

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from liveportrait.networks.networks import Networks
-from liveportrait.runtime.cuda_warping import DepthSplitMask, missing_channels
-from liveportrait.runtime.frame_network import shared_convolution
+from liveportrait.runtime.cuda_generator import CudaSpadeBlock, plane_norm
+from liveportrait.runtime.cuda_warping import DepthSplitMask, half_size, missing_channels
 from liveportrait.runtime.offset_phases import OffsetPhaseConv
 
 
@@ -51,13 +51,35 @@ def test_the_split_mask_is_the_volume_convolution(depth: int) -> None:
     assert split.conv.weight.shape[:2] == (160, 8)
 
 
-def test_shared_convolutions_of_a_block_are_one(seeded: Networks) -> None:
-    block, feature = seeded.generator.up_1, randn(1, 256, 3, 5)
-    upsampled = functional.interpolate(feature, scale_factor=4.0, mode="nearest")
+@pytest.mark.parametrize(("name", "scale"), [("G_middle_0", 1), ("up_0", 2), ("up_1", 4)])
+def test_a_generator_block_is_the_written_one(seeded: Networks, name: str, scale: int) -> None:
+    block = getattr(seeded.generator, name)
+    feature = randn(2, 256, 4, 6)
+    x = randn(2, block.conv_0.weight_orig.shape[1], *(max(1, scale // 2) * n for n in (4, 6)))
+    upsampled = x if scale == 1 else functional.interpolate(x, scale_factor=2.0, mode="nearest")
     with torch.inference_mode():
-        together = shared_convolution(block, 4)(feature, 4).relu().chunk(3, dim=1)
-        for spade, hidden in zip((block.norm_0, block.norm_1, block.norm_s), together, strict=True):
-            assert torch.allclose(spade.mlp_shared(upsampled), hidden, atol=1e-4)
+        expected = block(upsampled, feature)
+        ours = CudaSpadeBlock(block, scale)(x, feature)
+    assert torch.allclose(ours, expected, atol=2e-4 * float(expected.abs().max()))
+
+
+def test_halving_is_the_same_in_both_memory_formats() -> None:
+    x = randn(2, 3, 4, 6, 8)
+    turned = half_size(x.contiguous(memory_format=torch.channels_last_3d))
+    assert torch.allclose(turned, half_size(x))
+    assert turned.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+def test_the_half_precision_norm_has_float32_statistics(form: torch.memory_format) -> None:
+    x = (3 * randn(2, 5, 64, 32) + 20).to(torch.bfloat16).contiguous(memory_format=form)
+    expected = functional.instance_norm(x.float())
+    ours = plane_norm(x)
+    assert ours.dtype is torch.bfloat16
+    assert ours.is_contiguous(memory_format=form)
+    # the mean, 20 / 3 standard deviations off zero, is right to half the last bit of bfloat16
+    assert (ours.float() - expected).abs().max() < 8 * 2**-8
+    assert ours.float().mean(dim=(2, 3)).abs().max() < 8 * 2**-9 * 1.1
 
 
 def test_channels_come_in_eights() -> None:

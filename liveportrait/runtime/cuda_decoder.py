@@ -104,7 +104,7 @@ class CudaDecoder:
             tf32=self.plan.tf32,
         )
         self.programs.prepare()
-        self._pipeline = FramePipeline(
+        self.pipeline = FramePipeline(
             self._streams, self.programs, inputs, FRAME_SHAPE, options.slots
         )
 
@@ -115,7 +115,7 @@ class CudaDecoder:
     @property
     def max_batch(self) -> int:
         """Frames that one program computes at once; more are split."""
-        return self._pipeline.max_batch
+        return self.pipeline.max_batch
 
     def features(self, images: Image) -> list[SourceFeatures]:
         """Volumes [1, 32, 16, 64, 64] that stay on the device, in the plan's precision."""
@@ -135,14 +135,14 @@ class CudaDecoder:
         under_way: deque[tuple[slice, Batch]] = deque()
         try:
             for rows, features, source, driving in self._parts(sources, x_s, x_d):
-                if self._pipeline.ring.free == 0:
+                if self.pipeline.ring.free == 0:
                     self._take_oldest(under_way, frames)
-                under_way.append((rows, self._pipeline.submit(features, source, driving)))
+                under_way.append((rows, self.pipeline.submit(features, source, driving)))
             while under_way:
                 self._take_oldest(under_way, frames)
         finally:  # after an error, nobody will take these
             for _, batch in under_way:
-                self._pipeline.release(batch)
+                self.pipeline.release(batch)
         return frames
 
     def submit(self, sources: Sequence[SourceFeatures], x_s: FloatArray, x_d: FloatArray) -> Ticket:
@@ -151,21 +151,21 @@ class CudaDecoder:
         Raises RingFullError when results must be taken first; nothing is queued then.
         """
         needed = -(-frame_count(sources, x_s, x_d) // self.max_batch)
-        if needed > self._pipeline.ring.free:
+        if needed > self.pipeline.ring.free:
             raise RingFullError(
-                f"{needed} slots are needed, {self._pipeline.ring.free} of "
-                f"{len(self._pipeline.ring)} are free"
+                f"{needed} slots are needed, {self.pipeline.ring.free} of "
+                f"{len(self.pipeline.ring)} are free"
             )
         return Ticket(
             tuple(
-                self._pipeline.submit(features, source, driving)
+                self.pipeline.submit(features, source, driving)
                 for _, features, source, driving in self._parts(sources, x_s, x_d)
             )
         )
 
     def done(self, ticket: Ticket) -> bool:
         """Whether ``result`` would return at once."""
-        return all(map(self._pipeline.done, ticket.batches))
+        return all(map(self.pipeline.done, ticket.batches))
 
     def result(self, ticket: Ticket) -> Image:
         """Wait for the frames, uint8 [B, 512, 512, 3]. Raises StaleLeaseError the second time."""
@@ -176,21 +176,21 @@ class CudaDecoder:
     def reading(self, ticket: Ticket) -> Iterator[list[AnyArray]]:
         """The frames where the device has put them, batch by batch, for the time of the block."""
         try:
-            yield [self._pipeline.view(batch) for batch in ticket.batches]
+            yield [self.pipeline.view(batch) for batch in ticket.batches]
         finally:
             self.discard(ticket)
 
     def discard(self, ticket: Ticket) -> None:
         """Give up frames that nobody wants any more."""
         for batch in ticket.batches:
-            self._pipeline.release(batch)
+            self.pipeline.release(batch)
 
     def _take_oldest(self, under_way: deque[tuple[slice, Batch]], frames: Image) -> None:
         if not under_way:
             raise RingFullError("every slot holds results that were submitted and not taken")
         rows, batch = under_way[0]
-        frames[rows] = self._pipeline.view(batch)
-        self._pipeline.release(under_way.popleft()[1])
+        frames[rows] = self.pipeline.view(batch)
+        self.pipeline.release(under_way.popleft()[1])
 
     def _upload(self, images: Image) -> Tensor:
         return network_input(np.require(images, requirements=["C", "W"])).to(self._streams.device)

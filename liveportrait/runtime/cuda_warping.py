@@ -57,8 +57,8 @@ class DepthSplitMask(nn.Module):
         depth = prediction.shape[2]
         slices = prediction.transpose(1, 2).flatten(0, 1)  # [B D, C, H, W]
         parts: Tensor = self.conv(slices)[:, : self.taps * self.proposals]
-        parts = parts.permute(0, 2, 3, 1).unflatten(0, (-1, depth))
-        parts = parts.unflatten(-1, (self.taps, self.proposals))  # [B, D, H, W, 7, P]
+        parts = parts.permute(0, 2, 3, 1)  # [B D, H, W, 7 P]
+        parts = parts.reshape(-1, depth, *parts.shape[1:3], self.taps, self.proposals)
         out = self.bias.float() + parts[..., self.taps // 2, :].float()
         for tap in range(self.taps):
             offset = tap - self.taps // 2  # this tap reads the slice so much deeper
@@ -78,17 +78,16 @@ class CudaWarping(nn.Module):
         dense = network.dense_motion_network
         self.variance = network.config.dense_motion.keypoint_variance
         hourglass = dense.hourglass
-        first = hourglass.encoder.down_blocks[0].conv
+        first, *rest = map(convolution_of, hourglass.encoder.down_blocks)
         self.extra_inputs = missing_channels(first.in_channels)
         extra = missing_channels(hourglass.out_channels)
         if extra != self.extra_inputs:
             raise ValueError("the hourglass's skip connection would need other zero channels")
-        first = plain_convolution(padded(first.weight, inputs=extra), first.bias)
-        rest = list(hourglass.encoder.down_blocks)[1:]
-        self.down = nn.ModuleList([first, *(block.conv for block in rest)])
+        padded_first = plain_convolution(padded(first.weight, inputs=extra), first.bias)
+        self.down = nn.ModuleList([padded_first, *rest])
         self.up = nn.ModuleList(
-            OffsetPhaseConv(block.conv.weight, block.conv.bias)
-            for block in hourglass.decoder.up_blocks
+            OffsetPhaseConv(convolution.weight, convolution.bias)
+            for convolution in map(convolution_of, hourglass.decoder.up_blocks)
         )
         last = hourglass.decoder.conv
         assert last.bias is not None
@@ -108,7 +107,7 @@ class CudaWarping(nn.Module):
         prediction = self._hourglass(inputs)
         mask = torch.softmax(self.mask(prediction), dim=-1)  # [B, D, H, W, P]
         moved = mask.flatten(1, 3) @ shifts  # [B, D H W, 3]
-        warped = sample_volume(feature, grid + moved.unflatten(1, grid.shape[:3]))
+        warped = sample_volume(feature, grid + moved.reshape(-1, *grid.shape))
         out = self.fourth(self.third(warped.flatten(1, 2)))
         return out * self.occlusion(prediction)  # type: ignore[no-any-return]
 
@@ -120,7 +119,8 @@ class CudaWarping(nn.Module):
         proposals = shifts.shape[1]
         coordinates = (grid + shifts[:, :, None, None, None, :]).flatten(0, 1)
         repeated = compressed[:, None].expand(-1, proposals, -1, -1, -1, -1).flatten(0, 1)
-        deformed = sample_volume(repeated, coordinates).unflatten(0, (-1, proposals))
+        deformed = sample_volume(repeated, coordinates)
+        deformed = deformed.reshape(-1, proposals, *deformed.shape[1:])
         heatmaps = self._gaussians(grid, kp_driving) - self._gaussians(grid, kp_source)
         still = torch.zeros_like(heatmaps[:, :1])
         heatmaps = torch.cat((still, heatmaps), dim=1).to(deformed.dtype).unsqueeze(2)
@@ -137,21 +137,45 @@ class CudaWarping(nn.Module):
         plane = z.unsqueeze(-1) * y.unsqueeze(-2)
         return plane.unsqueeze(-1) * x[:, :, None, None, :]
 
+    @property
+    def form(self) -> torch.memory_format:
+        """How the weights of volumes lie in memory (``frame_network.Layout``)."""
+        innermost = self.last.weight.stride(1) == 1
+        return torch.channels_last_3d if innermost else torch.contiguous_format
+
     def _hourglass(self, inputs: Tensor) -> Tensor:
         """[B, 112, D, H, W] -> [B, 144, D, H, W]; the zero channels stay zero."""
-        skips = [inputs]
+        # turned once, here: both the first and the last convolution read it
+        skips = [inputs.contiguous(memory_format=self.form)]
         for down in self.down:
-            skips.append(functional.avg_pool3d(functional.relu(down(skips[-1])), (1, 2, 2)))
+            skips.append(half_size(functional.relu(down(skips[-1]))))
         out = skips.pop()
         for up in self.up:
             out = torch.cat((functional.relu(up(out)), skips.pop()), dim=1)
         return functional.relu(self.last(out))
 
 
+def convolution_of(block: nn.Module) -> nn.Conv3d:
+    """The convolution of an up or down block."""
+    convolution = block.conv
+    assert isinstance(convolution, nn.Conv3d)
+    return convolution
+
+
+def half_size(x: Tensor) -> Tensor:
+    """Mean of 2x2 pixels of every slice: [B, C, D, H, W] -> [B, C, D, H/2, W/2]."""
+    if x.is_contiguous():
+        return functional.avg_pool3d(x, (1, 2, 2))
+    # torch's 3-D pooling would turn the memory; the slices of such a volume are planes as they lie
+    planes = functional.avg_pool2d(x.transpose(1, 2).flatten(0, 1), 2)
+    return planes.reshape(len(x), -1, *planes.shape[1:]).transpose(1, 2)
+
+
 def occlusion_head(dense: DenseMotionNetwork, extra: int) -> OcclusionHead:
     """The occlusion map's convolution for a prediction with zero channels behind."""
     channels, depth = dense.mask.in_channels, dense.config.volume_depth
-    by_depth = dense.occlusion.weight.detach().unflatten(1, (channels, depth))
+    weight = dense.occlusion.weight.detach()
+    by_depth = weight.reshape(1, channels, depth, *weight.shape[2:])
     weight = functional.pad(by_depth, (0, 0, 0, 0, 0, 0, 0, extra)).flatten(1, 2)
     return OcclusionHead(
         plain_convolution_2d(weight, dense.occlusion.bias), channels + extra, depth

@@ -2,8 +2,7 @@
 
 What stays in float32 whatever the precision: keypoints, coordinates, heatmaps, the sampling of
 volumes, the softmax over motions (``networks/dense_motion.py``), the statistics of instance norms
-(torch accumulates them so), and from the generator's last convolution on: a sigmoid in bfloat16
-knows 128 grey levels above a half, fewer than the picture shows.
+(torch accumulates them so), and the picture from the generator's last convolution on.
 """
 
 import copy
@@ -12,12 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from liveportrait.networks.generator import SpadeBlock, SPADEGenerator
+from liveportrait.networks.generator import SPADEGenerator
 from liveportrait.networks.networks import Networks
 from liveportrait.networks.warping import WarpingNetwork, WarpOutput
+from liveportrait.runtime.cuda_generator import CudaGenerator
 from liveportrait.runtime.cuda_warping import CudaWarping
-from liveportrait.runtime.fast_generator import FastGenerator
-from liveportrait.runtime.offset_phases import OffsetPhaseConv
 from models.device import TORCH_DTYPES, DevicePolicy
 
 
@@ -57,21 +55,17 @@ class Layout:
 
     def apply(self, module: nn.Module) -> None:
         """Turn the weights; activations follow the first convolution they meet."""
-        for layer in module.modules():
-            if isinstance(layer, nn.Conv2d) and self.planes:
-                _turn(layer.weight, torch.channels_last)
-            if isinstance(layer, nn.Conv3d) and self.volumes:
-                _turn(layer.weight, torch.channels_last_3d)
-
-
-def _turn(weight: Tensor, form: torch.memory_format) -> None:
-    weight.data = weight.data.contiguous(memory_format=form)
+        for weight in module.parameters():
+            if weight.ndim == 4 and self.planes:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+            if weight.ndim == 5 and self.volumes:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
 
 
 class FrameNetwork(nn.Module):
     """Copies of W and G for inference. The networks given stay as they are.
 
-    ``algebra``: with the exact savings of ``fast_generator`` and ``cuda_warping``, or as written.
+    ``algebra``: with the exact savings of ``cuda_warping`` and ``cuda_generator``, or as written.
     """
 
     def __init__(
@@ -85,21 +79,13 @@ class FrameNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.plan = plan
-        generator: FastGenerator | SPADEGenerator
         warping: CudaWarping | WarpingNetwork
+        generator: CudaGenerator | SPADEGenerator
         if algebra:
-            generator = FastGenerator(networks.generator, winograd=False)
-            for block, original, scale in (
-                (generator.up_0, networks.generator.up_0, 2),
-                (generator.up_1, networks.generator.up_1, 4),
-            ):
-                block.shared = shared_convolution(original, scale)
-            warping = CudaWarping(networks.warping)
+            warping, generator = CudaWarping(networks.warping), CudaGenerator(networks.generator)
         else:
-            generator = copy.deepcopy(networks.generator)
             warping = copy.deepcopy(networks.warping)
-        last = copy.deepcopy(networks.generator.conv_img)
-        generator.conv_img = nn.Sequential(last, _Float32())
+            generator = copy.deepcopy(networks.generator)
         self.warping = warping.to(device, plan.warping)
         self.generator = generator.to(device, plan.generator)
         self.requires_grad_(False).eval()
@@ -119,19 +105,6 @@ class FrameNetwork(nn.Module):
         out = warped.out if isinstance(warped, WarpOutput) else warped
         picture: Tensor = self.generator(out.to(self.plan.generator))
         return picture
-
-
-def shared_convolution(block: SpadeBlock, scale: int) -> OffsetPhaseConv:
-    """``mlp_shared`` of all normalisations of a block in one, from the feature's own size."""
-    spades = [block.norm_0, block.norm_1, *([block.norm_s] if block.learned_shortcut else [])]
-    convolutions = [spade.mlp_shared[0] for spade in spades]
-    weight = torch.cat([x.weight for x in convolutions])
-    return OffsetPhaseConv(weight, torch.cat([x.bias for x in convolutions]), scale)
-
-
-class _Float32(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.float()
 
 
 def picture_bytes_on_device(pictures: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ class FramePipeline:
         frame_shape: tuple[int, ...],
         slots: int = 3,
     ) -> None:
-        self._streams, self._programs = streams, programs
+        self.streams, self._programs = streams, programs
         self._feature, self._x_s, self._x_d = inputs
         self.max_batch = programs.sizes[-1]
         frames = (self.max_batch, *frame_shape)
@@ -92,7 +92,7 @@ class FramePipeline:
         except BaseException:
             # something may be queued that still reads or writes the slot
             self._rows = [None] * self.max_batch
-            self._streams.synchronize()
+            self.streams.synchronize()
             self.ring.release(lease)
             raise
         self.ring.publish(lease, done)
@@ -119,7 +119,7 @@ class FramePipeline:
         x_d: FloatArray,
         size: int,
     ) -> Event:
-        count, compute, copy = len(features), self._streams.compute, self._streams.copy
+        count, compute, copy = len(features), self.streams.compute, self.streams.copy
         slot["x_s"].numpy()[:count] = x_s
         slot["x_d"].numpy()[:count] = x_d
         staging = self._staging[self._turn]

@@ -45,13 +45,14 @@ class OffsetPhaseConv(nn.Module):
         phases = functional.conv3d(x, self.weight, self.bias, padding=padding)
         depth = phases.shape[2]
         planes = self._interleaved(phases.transpose(1, 2).flatten(0, 1))  # a view: [B D, ...]
-        return planes.unflatten(0, (-1, depth)).transpose(1, 2)
+        return planes.reshape(-1, depth, *planes.shape[1:]).transpose(1, 2)
 
     def _interleaved(self, phases: Tensor) -> Tensor:
         """[B, kinds^2 O, H + 1, W + 1] -> [B, O, S H, S W], channels innermost in memory."""
         scale, kinds = self.scale, self.kinds
         height, width = phases.shape[2] - 1, phases.shape[3] - 1
-        by_kind = phases.permute(0, 2, 3, 1).unflatten(3, (kinds, kinds, -1))
+        by_kind = phases.permute(0, 2, 3, 1)
+        by_kind = by_kind.reshape(*by_kind.shape[:3], kinds, kinds, -1)
         out = by_kind.new_empty(len(phases), height, scale, width, scale, by_kind.shape[-1])
         for i in range(scale):
             top, row = _place(i, scale, kinds)
