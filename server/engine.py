@@ -97,7 +97,7 @@ class EngineConfig(BaseModel):
     motion_layout: Literal["own", "explicit"] = "own"
     quality: Literal["fast", "quality"] = "fast"
     weights: str = "weights"
-    seeded_weights: bool = False
+    seeded_weights: bool = False  # made-up weights of the liveportrait renderer, for tests
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     backend: Literal["auto", "torch", "openvino"] = "auto"

@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 QUEUED_COMMANDS = 4000  # more than ten seconds of every session's voice
 START_LIMIT_S = 300.0  # loading may convert networks once
 SILENCE_LIMIT_S = 15.0  # a worker beats once a second
+SILENT_PICTURES = 20  # ... but not while it draws
 STARTS_IN_A_ROW = 3
 _RESTART_PAUSE_S = 0.3
 
@@ -246,7 +247,7 @@ class EngineClient:
         while True:
             await asyncio.sleep(1.0)
             worker = self._worker
-            limit = SILENCE_LIMIT_S if self.ready else START_LIMIT_S
+            limit = silence_limit_s(self.info) if self.ready else START_LIMIT_S
             if worker is not None and time.monotonic() - worker.last_heard > limit:
                 log.error("engine_silent", seconds=limit)
                 worker.last_heard = time.monotonic()
@@ -261,6 +262,11 @@ class EngineClient:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def silence_limit_s(info: EngineInfo | None) -> float:
+    """A worker cannot beat while it draws: one whose pictures take seconds may be silent longer."""
+    return max(SILENCE_LIMIT_S, SILENT_PICTURES * info.render_ms / 1000 if info else 0.0)
 
 
 def portrait_error(code: str, message: str) -> VisavisError:

@@ -66,6 +66,22 @@ def job(files: dict[str, Path], **changes: Any) -> AnimateJob:
         ({"options": AnimationOptions(stitching=False)}, "no stitching"),
         ({"crop_driving": True, "seeded_weights": True}, "no crop_driving, seeded_weights"),
         ({"template_out": Path("t.pkl")}, "no template_out"),
+        ({"quality": "fast"}, "no quality fast"),
+        ({"sound": "source"}, "a photograph has none"),
+        ({"engine": "liveportrait", "driving": "a.pkl", "crop_driving": True}, "crop_driving is"),
+        (
+            {"engine": "liveportrait", "options": AnimationOptions(smooth_variance=1e-5)},
+            "only for a video",
+        ),
+        (
+            {
+                "engine": "liveportrait",
+                "animal": True,
+                "crop_box": CropBox(0, 0, 64, 64),
+                "options": AnimationOptions(relative=False),
+            },
+            "animals have no relative",
+        ),
         ({"engine": "liveportrait", "template_out": Path("t.txt")}, "accepted: .pkl"),
         (
             {"engine": "liveportrait", "driving": "a.pkl", "template_out": Path("t.pkl")},
@@ -85,7 +101,6 @@ def test_what_cannot_be_done_is_refused_before_anything_is_loaded(
 def test_the_sound_comes_from_a_video_only(files: dict[str, Path]) -> None:
     assert job(files).sound_from == files["a.mp4"]
     assert job(files, sound="none").sound_from is None
-    assert job(files, sound="source").sound_from is None
     assert job(files, driving=files["a.jpg"]).sound_from is None
     assert job(files, source=files["a.mp4"], sound="source").sound_from == files["a.mp4"]
 

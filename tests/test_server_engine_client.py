@@ -13,7 +13,8 @@ import pytest
 from models.errors import NoFaceError, NotAnImageError
 from server.avatars import load_shipped
 from server.engine import MotionLevels, load_engine_config
-from server.engine_client import EngineFailedError, EngineUnavailableError
+from server.engine_client import EngineFailedError, EngineUnavailableError, silence_limit_s
+from server.engine_messages import EngineInfo, ModeTiming
 from server.engine_pool import EnginePool, LinkPlan, NoLaneError
 from server.events import ErrorEvent
 from server.metrics import Metrics
@@ -109,3 +110,10 @@ async def test_an_engine_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
         await pool.client.wait_ready()
     assert str(await pool.failed)
     await pool.close()
+
+
+def test_an_engine_that_takes_seconds_for_a_picture_may_be_silent_longer() -> None:
+    timing = ModeTiming(9, 5, 20.0)
+    infos = [EngineInfo("x", "cpu", 64, 64, timing, timing, ms) for ms in (10.0, 3000.0)]
+    assert [silence_limit_s(info) for info in infos] == [15.0, 60.0]
+    assert silence_limit_s(None) == 15.0

@@ -15,6 +15,7 @@ Sound = Literal["driving", "source", "none"]
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".m4v"})
 TEMPLATE_SUFFIXES = frozenset({".pkl", ".safetensors"})
+_ANIMAL_OPTIONS = {"stitching", "driving_multiplier"}
 _LITE_OPTIONS = {"relative", "animation_region", "driving_multiplier"}
 
 
@@ -81,10 +82,7 @@ class AnimateJob:
         self._check_files()
         if self.engine == "lite":
             self._check_lite()
-        if self.animal and self.source_is_video:
-            raise ConfigError("the source of an animal animation is a photograph, not a video")
-        if self.animal and self.crop_box is None:
-            raise ConfigError("an animal's face is not searched for: say where it is with crop_box")
+        self._check_combinations()
 
     @property
     def driven_by_template(self) -> bool:
@@ -134,25 +132,40 @@ class AnimateJob:
             if self.driven_by_template:
                 raise ConfigError("the driving file is a motion template already")
 
+    def _check_combinations(self) -> None:
+        """What would have no effect is refused, not passed over."""
+        if self.sound == "source" and not self.source_is_video:
+            raise ConfigError("sound is 'source', but a photograph has none")
+        if self.crop_driving and self.driven_by_template:
+            raise ConfigError("crop_driving is for videos and pictures, not for a motion template")
+        of_videos = self._changed_options() & {"source_video_eye_retargeting", "smooth_variance"}
+        if of_videos and not self.source_is_video:
+            raise ConfigError(f"{', '.join(sorted(of_videos))}: only for a video as source")
+        if not self.animal:
+            return
+        if self.source_is_video:
+            raise ConfigError("the source of an animal animation is a photograph, not a video")
+        if self.crop_box is None:
+            raise ConfigError("an animal's face is not searched for: say where it is with crop_box")
+        if without_effect := self._changed_options() - _ANIMAL_OPTIONS:
+            raise ConfigError(f"animals have no {', '.join(sorted(without_effect))}; leave it out")
+
     def _check_lite(self) -> None:
         """The lite engine moves explicit face points: most official options have no meaning."""
-        default = AnimationOptions()
-        asked = [
-            f.name
-            for f in fields(self.options)
-            if getattr(self.options, f.name) != getattr(default, f.name)
-            and f.name not in _LITE_OPTIONS
-        ]
-        asked += [
-            name
-            for name in ("crop_driving", "animal", "crop_box", "template_out", "seeded_weights")
-            if getattr(self, name)
-        ]
+        asked = sorted(self._changed_options() - _LITE_OPTIONS)
+        names = ("crop_driving", "animal", "crop_box", "template_out", "seeded_weights")
+        asked += [name for name in names if getattr(self, name)]
+        asked += ["quality fast"] if self.quality == "fast" else []
         if asked:
             raise ConfigError(
                 f"the lite engine has no {', '.join(asked)}; use --engine liveportrait, or leave "
                 "that out"
             )
+
+    def _changed_options(self) -> set[str]:
+        default = AnimationOptions()
+        names = (option.name for option in fields(default))
+        return {n for n in names if getattr(self.options, n) != getattr(default, n)}
 
 
 def _check_input(name: str, path: Path, suffixes: frozenset[str]) -> None:
