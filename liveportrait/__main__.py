@@ -55,7 +55,7 @@ def animate(
         EngineName, _in(_RUN, "lite: ships with Visavis; liveportrait: official networks.")
     ] = "lite",
     quality: Annotated[
-        Quality, _in(_RUN, "fast: half precision; quality: as exact as the device allows.")
+        Quality, _in(_RUN, "liveportrait, fast: half precision; quality: float32 all through.")
     ] = "quality",
     workers: Annotated[int, _in(_RUN, "Threads for crops and paste-back.", min=1, max=64)] = 2,
     batch: Annotated[int, _in(_RUN, "Frames that the networks take at once.", min=1, max=64)] = 4,

@@ -66,7 +66,6 @@ def job(files: dict[str, Path], **changes: Any) -> AnimateJob:
         ({"options": AnimationOptions(stitching=False)}, "no stitching"),
         ({"crop_driving": True, "seeded_weights": True}, "no crop_driving, seeded_weights"),
         ({"template_out": Path("t.pkl")}, "no template_out"),
-        ({"quality": "fast"}, "no quality fast"),
         ({"sound": "source"}, "a photograph has none"),
         ({"engine": "liveportrait", "driving": "a.pkl", "crop_driving": True}, "crop_driving is"),
         (

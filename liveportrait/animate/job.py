@@ -54,7 +54,7 @@ class AnimateJob:
     driving: Path
     out: Path  # .mp4; or a picture's name, when the driver is one picture
     engine: EngineName = "lite"
-    quality: Quality = "quality"
+    quality: Quality = "quality"  # of liveportrait; lite has one
     options: AnimationOptions = field(default_factory=AnimationOptions)
     paste_back: bool = True  # else the 512 x 512 crop is the picture
     crop_driving: bool = False
@@ -155,7 +155,6 @@ class AnimateJob:
         asked = sorted(self._changed_options() - _LITE_OPTIONS)
         names = ("crop_driving", "animal", "crop_box", "template_out", "seeded_weights")
         asked += [name for name in names if getattr(self, name)]
-        asked += ["quality fast"] if self.quality == "fast" else []
         if asked:
             raise ConfigError(
                 f"the lite engine has no {', '.join(asked)}; use --engine liveportrait, or leave "
