@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from liveportrait.animation.keypoints import KeypointInfo
 from liveportrait.animation.retargeters import Retargeters, TorchRetargeters
+from liveportrait.networks.generator import SPADEGenerator
 from liveportrait.networks.networks import Networks
 from liveportrait.networks.sampling import sample_volume
 from liveportrait.networks.warping import WarpingNetwork
@@ -28,7 +29,7 @@ from liveportrait.runtime.decoder import (
     keypoint_info,
     network_input,
 )
-from liveportrait.runtime.fast_generator import FastGenerator
+from liveportrait.runtime.fast_generator import FastGenerator, convolution
 from liveportrait.runtime.fold import folded_module
 from liveportrait.runtime.mask_head import FastPredictor
 from liveportrait.runtime.openvino_graph import record
@@ -48,14 +49,16 @@ class CpuSource:
 class PictureHead(nn.Module):
     """From the warped volume to the picture: the warping module's last layers and G."""
 
-    def __init__(self, warping: WarpingNetwork, generator: FastGenerator) -> None:
+    def __init__(self, warping: WarpingNetwork, generator: SPADEGenerator, winograd: bool) -> None:
         super().__init__()
-        self.third, self.fourth = warping.third, warping.fourth
-        self.generator = generator
+        third = folded_module(warping.third)
+        self.third = convolution(third.conv.weight, third.conv.bias, winograd=winograd)
+        self.activation, self.fourth = third.ac, warping.fourth
+        self.generator = FastGenerator(generator, winograd=winograd)
 
     def forward(self, warped: Tensor, occlusion_map: Tensor) -> Tensor:
         """Warped volume with depth in its channels [B, 512, H, W] -> 0..255 [B, 3, 512, 512]."""
-        feature = self.fourth(self.third(warped)) * occlusion_map
+        feature = self.fourth(self.activation(self.third(warped))) * occlusion_map
         picture: Tensor = self.generator(feature)
         return picture * 255.0
 
@@ -95,11 +98,8 @@ class OpenVinoDecoder:
         self._predictor = _Graph(
             FastPredictor(motion, winograd=winograd), policy, (1, inputs, depth, height, width)
         )
-        head = PictureHead(
-            folded_module(networks.warping), FastGenerator(networks.generator, winograd=winograd)
-        )
         self._head = _Graph(
-            head,
+            PictureHead(networks.warping, networks.generator, winograd),
             policy,
             (1, config.volume_channels * depth, height, width),
             (1, 1, height, width),
