@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from liveportrait.animation.sliders import SLIDER_RANGES, SliderSettings
 from liveportrait.bench.report import SEEDED_LABEL, BenchReport, BenchRow
 from models.errors import ConfigError
+from models.images import decode_image
 from server.body_limit import BodyLimit
 from server.settings import Settings, load_settings
 from server.studio import host as studio_host
@@ -126,8 +127,7 @@ def preview() -> Iterator[Preview]:
 def picture(preview: Preview, **settings: float) -> np.ndarray:
     request = PreviewRequest(PORTRAIT, "lite", SliderSettings(**settings))
     jpeg = preview.picture(request).jpeg
-    decoded: np.ndarray = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    return decoded.astype(np.int16)
+    return decode_image(jpeg).astype(np.int16)
 
 
 def test_the_preview_follows_its_sliders(preview: Preview) -> None:
@@ -216,8 +216,10 @@ def test_every_field_reaches_the_neural_engine(tmp_path: Path) -> None:
         assert getattr(job.options, name) == form()[name]
     for name in ("stitching", "normalize_lip", "eye_retargeting", "lip_retargeting"):
         assert getattr(job.options, name) == form()[name]
-    assert job.options.source_video_eye_retargeting
-    assert job.options.smooth_variance == 1e-5
+    of_video = job_of(DRIVING_CLIP, DRIVING_CLIP, out, "liveportrait", "fast", form())
+    assert of_video.options.source_video_eye_retargeting
+    assert of_video.options.smooth_variance == 1e-5
+    assert not job.options.source_video_eye_retargeting  # a photograph has no first frame
     assert (job.paste_back, job.sound, job.max_frames) == (False, "none", 7)
     assert job.crop_driving
     assert job.crop_box is not None

@@ -14,20 +14,21 @@ _NEURAL = (
     "normalize_lip",
     "eye_retargeting",
     "lip_retargeting",
-    "source_video_eye_retargeting",
-    "smooth_variance",
 )
+_OF_SOURCE_VIDEOS = ("source_video_eye_retargeting", "smooth_variance")
 
 
 def job_of(
     source: Path, driver: Path, out: Path, engine: str, quality: str, given: Mapping[str, Any]
 ) -> AnimateJob:
-    """Field values by name -> the job. Fields that the engine does not have keep their defaults.
+    """Field values by name -> the job. What engine or source do not have keeps its default.
 
     Raises ConfigError.
     """
     neural = engine == "liveportrait"
     names = _SHARED + (_NEURAL if neural else ())
+    if neural and source.suffix.lower() not in PICTURE_SUFFIXES:
+        names += _OF_SOURCE_VIDEOS
     options = AnimationOptions(**{name: given[name] for name in names})
     still = {driver.suffix.lower(), source.suffix.lower()} <= PICTURE_SUFFIXES
     extra: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from server.studio.own_ratios import OwnRatios
 from server.studio.parts import StudioParts, existing_file
 from server.studio.preview import PreviewRequest
 from server.studio.sliders import SLIDERS, Group, at_rest, settings_of
-from server.studio.widgets import portrait_input, readable_errors
+from server.studio.widgets import ENGINES, portrait_input, readable_errors
 
 PREVIEWS = "studio-previews"
 _KEPT_PICTURES = 32
@@ -38,9 +38,7 @@ def retarget_tab(parts: StudioParts, tab: Any) -> None:
         with gr.Column():
             with gr.Accordion("Portrait", open=True):
                 portrait = portrait_input(parts, "retarget-portrait")
-            engine = gr.Radio(
-                [("Lite", "lite"), ("LivePortrait", "liveportrait")], value="lite", label="Engine"
-            )
+            engine = gr.Radio(ENGINES, value="lite", label="Engine")
         with gr.Column():
             preview = gr.Image(
                 label="Preview",

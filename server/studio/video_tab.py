@@ -10,6 +10,7 @@ from server.studio.parts import DRIVING_CLIP, StudioParts, existing_file
 from server.studio.tasks import AnimateTask
 from server.studio.video_options import option_fields
 from server.studio.widgets import (
+    ENGINES,
     job_buttons,
     named,
     portrait_input,
@@ -20,7 +21,6 @@ from server.studio.widgets import (
 
 _SOURCES = [("Picture", "picture"), ("Video", "video")]
 _DRIVERS = [("Video", "video"), ("Picture", "picture"), ("Motion template", "template")]
-_ENGINES = [("Lite", "lite"), ("LivePortrait", "liveportrait")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def video_tab(parts: StudioParts) -> None:
             driver_kind = gr.Radio(_DRIVERS, value="video", label="Driver")
             drivers = _driver_fields()
             with gr.Row():
-                engine = gr.Radio(_ENGINES, value="lite", label="Engine", elem_id="video-engine")
+                engine = gr.Radio(ENGINES, value="lite", label="Engine", elem_id="video-engine")
                 quality = gr.Radio(
                     [("Fast", "fast"), ("Quality", "quality")],
                     value="quality",

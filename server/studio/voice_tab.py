@@ -8,6 +8,7 @@ from server.offline import RenderJob
 from server.studio.parts import SAMPLE_VOICE, StudioParts, existing_file
 from server.studio.tasks import SpeakTask
 from server.studio.widgets import (
+    ENGINES,
     job_buttons,
     named,
     portrait_input,
@@ -23,6 +24,7 @@ def voice_tab(parts: StudioParts) -> None:
     def speak(
         portrait: str | None,
         voice: str | None,
+        engine: str,
         mode: str,
         seed: float | None,
         request: gr.Request,
@@ -36,7 +38,7 @@ def voice_tab(parts: StudioParts) -> None:
             audio=sound,
             out=named(parts.jobs.new_folder(), face, sound),
             seed=max(0, int(seed or 0)),
-            engine="lite",
+            engine=engine,
             mode="chunk" if mode == "chunk" else "live",
         )
         return result.shown(run_task(parts, request, progress, SpeakTask(job)))
@@ -53,6 +55,7 @@ def voice_tab(parts: StudioParts) -> None:
                 elem_id="voice-sound",
             )
             with gr.Accordion("More", open=False):
+                engine = gr.Radio(ENGINES, value="lite", label="Engine")
                 mode = gr.Radio(
                     [("Live, as in a conversation", "live"), ("Whole seconds at once", "chunk")],
                     value="live",
@@ -62,4 +65,4 @@ def voice_tab(parts: StudioParts) -> None:
             connect = job_buttons(parts, "Make the video", "voice", speak)
         with gr.Column(elem_classes="result"):
             result = result_output("voice")
-    connect([portrait, voice, mode, seed], result.outputs)
+    connect([portrait, voice, engine, mode, seed], result.outputs)

@@ -14,6 +14,7 @@ from server.studio.jobs import JobCancelledError
 from server.studio.parts import StudioParts
 from server.studio.tasks import Outcome, Task
 
+ENGINES = [("Lite", "lite"), ("LivePortrait", "liveportrait")]
 JOBS = "studio-jobs"  # Gradio's queue lets one of them run and shows the others their place
 
 
