@@ -17,7 +17,7 @@ from liveportrait.animate.lite_motion import (
 from liveportrait.animate.lite_template import template_motion
 from liveportrait.animate.pipeline import read_ahead
 from liveportrait.animation.template import MotionTemplate, load_template
-from liveportrait.lite.crop import SIDE_PX
+from liveportrait.lite.crop import IN_PHOTOGRAPH, PORTRAIT, SIDE_PX
 from liveportrait.lite.engine import LitePortrait, LiteRenderer
 from liveportrait.source.media import (
     VideoFrames,
@@ -83,7 +83,7 @@ def lite_animation(job: AnimateJob, steps: Steps) -> Animation:
     fps = source.fps if isinstance(source, VideoFrames) else None
     driver = _read_driver(job, fps, steps)
     first = source if isinstance(source, np.ndarray) else next(iter(source))
-    portrait = renderer.prepare(first)
+    portrait = renderer.prepare(first, IN_PHOTOGRAPH if job.paste_back else PORTRAIT)
     motion = driver.motion(job, portrait.source)
     if isinstance(source, VideoFrames):
         if not job.paste_back:
@@ -144,7 +144,7 @@ def _video_shots(
         at = frame if len(motion) > 1 else 0
         moved = motion[at : at + 1]
         try:
-            portrait = renderer.prepare(photo)
+            portrait = renderer.prepare(photo, IN_PHOTOGRAPH)
         except PortraitError:
             yield _Shot(photo, None, moved)
         else:

@@ -12,7 +12,20 @@ SIDE_PX = 512  # of a frame
 MARGIN_PX = 64  # of picture kept beyond each edge, for motion to bring in
 MIN_FACE_PX = 80
 SECOND_FACE_SHARE = 0.4  # of the first one's height: from here on it is no bystander
-_WIDE, _TIGHT = 2.0, 1.5  # side of the square over the face's size: wanted, and least
+_TIGHT = 1.5  # side of the square over the face's size: the least
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """The wanted square, in face sizes: its side, and its middle above the face's."""
+
+    side: float
+    above: float
+
+
+PORTRAIT = Framing(2.0, 0.02)  # hair needs more room above than a neck needs below
+# holds all of the mesh that moves (mesh.py), so that the square's edge stays still in a photograph
+IN_PHOTOGRAPH = Framing(2.35, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +78,18 @@ def choose_face(faces: list[FaceLandmarks]) -> FaceLandmarks:
     return first
 
 
-def crop_face(photo: Image, face: FaceLandmarks) -> Crop:
-    """Cut the square: 2.0 face sizes where the photograph is wide enough, down to 1.5 where it is
-    not. Beyond the photograph its mirror image goes on, softened; above it, where that would show
-    hair twice, its edge is drawn out.
+def crop_face(photo: Image, face: FaceLandmarks, framing: Framing = PORTRAIT) -> Crop:
+    """Cut the square: as framed where the photograph is wide enough, down to 1.5 face sizes where
+    it is not. Beyond the photograph its mirror image goes on, softened; above it, where that would
+    show hair twice, its edge is drawn out.
     """
     import cv2
 
     height, width = photo.shape[:2]
     left, top, right, bottom = face.box
     size = max(bottom - top, 1.15 * (right - left))
-    side = float(np.clip(min(height, width), _TIGHT * size, _WIDE * size))
-    # hair needs more room above than a neck needs below
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2 - 0.02 * size
+    side = float(np.clip(min(height, width), _TIGHT * size, framing.side * size))
+    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2 - framing.above * size
     square_left = _slid_inside(middle_x - side / 2, side, width)
     square_top = _slid_inside(middle_y - side / 2, side, height)
     factor = SIDE_PX / side

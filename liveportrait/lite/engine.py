@@ -7,7 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from liveportrait.lite.crop import MARGIN_PX, SIDE_PX, choose_face, crop_face
+from liveportrait.lite.crop import (
+    MARGIN_PX,
+    PORTRAIT,
+    SIDE_PX,
+    Framing,
+    choose_face,
+    crop_face,
+)
 from liveportrait.lite.drive import drive_portrait
 from liveportrait.lite.eyes import (
     EyeFrame,
@@ -74,12 +81,12 @@ class LiteRenderer:
         corner = np.zeros((self._triangles.max() + 1, 3), np.float32)
         self._raster(self._triangles, corner, corner[:, :2])  # compile before the first frame
 
-    def prepare(self, image: Image) -> LitePortrait:
-        """See ``Renderer.prepare``."""
+    def prepare(self, image: Image, framing: Framing = PORTRAIT) -> LitePortrait:
+        """See ``Renderer.prepare``. ``framing``: how much of the photograph a frame shows."""
         if self._detector is None:  # a worker that gets its portraits ready-made needs none
             self._detector = MediaPipeDetector(self._task, search_tiles=True)
         face = choose_face(self._detector.detect(image))
-        crop = crop_face(image, face)
+        crop = crop_face(image, face, framing)
         inner = slice(MARGIN_PX, MARGIN_PX + SIDE_PX)
         frame = np.ascontiguousarray(crop.texture[inner, inner])
         again = self._detector.detect(frame)
