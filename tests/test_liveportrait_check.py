@@ -20,6 +20,7 @@ from liveportrait.check.parity import compared, psnr_db
 from liveportrait.check.png import read_png
 from liveportrait.check.report import parity_holds, requirements
 from liveportrait.check.sessions import largest
+from liveportrait.check.timing import planned
 from liveportrait.networks.networks import Networks
 from liveportrait.runtime import cuda_decoder, frame_network
 from models.errors import NotAnImageError
@@ -211,6 +212,19 @@ def png(header: bytes, packed: bytes) -> bytes:
         pack(">I", len(body)) + kind + body + pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
     )
+
+
+def test_every_batch_size_is_planned(tmp_path: Path, seeded: Networks) -> None:
+    context = CheckContext(CheckOptions("cuda", tmp_path), seeded)
+    cases = planned(context)
+    assert len({case.label for case in cases}) == len(cases)
+    for precision in ("fp16", "bf16"):
+        graphs = {c.size for c in cases if c[:3] == (precision, "graph", True)}
+        assert graphs == {1, 2, 4, 8, 16}
+    assert {c.execution for c in cases} == {"graph", "eager", "compiled", "compiled_graph"}
+    assert cases[0].label == "fp16 graph fast batch 8"
+    quick = CheckContext(CheckOptions("cuda", tmp_path, quick=True), seeded)
+    assert set(planned(quick)) < set(cases)
 
 
 def test_the_budget_runs_down(tmp_path: Path, seeded: Networks) -> None:

@@ -9,6 +9,7 @@ from liveportrait.check.overlap import REQUIRED_SHARE
 from liveportrait.check.sessions import REQUIRED_SESSIONS
 from liveportrait.check.timing import FLOOR_MS, REQUIRED_MS
 
+_MEASURES = ("ms/frame", "TFLOP/s", "floor", "GB")
 PARITY_STAGES = ("networks", "paths")
 _VERDICTS = {True: "pass", False: "FAIL", None: "not measured"}
 
@@ -27,7 +28,7 @@ def requirements(stages: dict[str, Stage]) -> list[tuple[str, str, bool | None]]
         ),
         (
             f"at least {REQUIRED_SESSIONS} sessions of 25 FPS, p99 under 40 ms late",
-            str(sessions.get("sessions", "-")),
+            "-" if sessions.get("holds") is None else str(sessions["sessions"]),
             sessions.get("holds"),
         ),
         (
@@ -99,6 +100,7 @@ def _timing(stage: Stage) -> list[str]:
             row["precision"],
             row["execution"],
             "fast" if row["algebra"] else "plain",
+            row["layout"].removeprefix("channels last: "),
             str(row["batch"]),
             f"{row['ms_per_frame']:.2f}",
             f"{row['tflops']:.0f}",
@@ -109,7 +111,7 @@ def _timing(stage: Stage) -> list[str]:
             stage["rows"], key=lambda r: (r["precision"], r["execution"], r["algebra"], r["batch"])
         )
     ]
-    heads = ("precision", "execution", "network", "batch", "ms/frame", "TFLOP/s", "floor", "GB")
+    heads = ("precision", "execution", "network", "channels last", "batch", *_MEASURES)
     lines = ["", "## Warp and generator", "", *_table(heads, rows), ""]
     lines.append(f"TFLOP/s of the networks as they are written; floor: {FLOOR_MS:.2f} ms / time.")
     return lines + [f"Left out: {name}" for name in stage.get("skipped", [])]

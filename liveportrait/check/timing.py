@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,20 +29,20 @@ def check_timing(context: CheckContext) -> Stage:
     """The table. Its first rows matter most: rows that the budget does not allow are named."""
     rows: list[dict[str, Any]] = []
     skipped: list[str] = []
-    networks: dict[tuple[str, bool], frame_network.FrameNetwork] = {}
+    networks: dict[tuple[object, ...], frame_network.FrameNetwork] = {}
     streams = streams_for(context.policy("fp32"))
-    for precision, execution, algebra, size in _plan(context):
-        label = f"{precision} {execution} {'fast' if algebra else 'plain'} batch {size}"
+    for case in planned(context):
         if context.remaining_s < _RESERVE_S and rows:
-            skipped.append(label)
+            skipped.append(case.label)
             continue
         try:
-            row = _measured(context, streams, networks, precision, execution, algebra, size)
+            row = _measured(context, streams, networks, case)
         except Exception as error:  # one row, for instance out of memory, is not the table
-            skipped.append(f"{label}: {type(error).__name__}: {error}".splitlines()[0])
+            skipped.append(f"{case.label}: {type(error).__name__}: {error}".splitlines()[0])
             continue
         rows.append(row)
-        context.say(f"  {label}: {row['ms_per_frame']:.2f} ms a frame, {row['tflops']:.0f} TFLOP/s")
+        figures = f"{row['ms_per_frame']:.2f} ms a frame, {row['tflops']:.0f} TFLOP/s"
+        context.say(f"  {case.label}: {figures}")
     candidates = [r for r in rows if r["batch"] == 8 and r["algebra"] and r["precision"] != "fp32"]
     best = min(candidates, key=lambda row: row["ms_per_frame"], default=None)
     if best is not None:
@@ -58,54 +58,66 @@ def check_timing(context: CheckContext) -> Stage:
     }
 
 
-Row = tuple[Precision, Execution, bool, int]
+class Case(NamedTuple):
+    """A row to measure. ``layout`` None: what suits the precision."""
+
+    precision: Precision
+    execution: Execution
+    algebra: bool
+    size: int
+    layout: Layout | None = None
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        network = "fast" if self.algebra else "plain"
+        layout = "" if self.layout is None else f" {describe_layout(self.layout)}"
+        return f"{self.precision} {self.execution} {network}{layout} batch {self.size}"
 
 
-def _plan(context: CheckContext) -> list[Row]:
+def describe_layout(layout: Layout) -> str:
+    """Which maps have channels innermost."""
+    names = [name for name in ("planes", "volumes") if getattr(layout, name)]
+    return f"channels last: {' and '.join(names) or 'none'}"
+
+
+def planned(context: CheckContext) -> list[Case]:
     """What to measure, the most telling first."""
     if context.options.device == "cpu":
-        return [("fp32", "eager", True, 1), ("fp32", "eager", False, 1)]
+        return [Case("fp32", "eager", True, 1), Case("fp32", "eager", False, 1)]
     fp16, bf16 = context.half_precisions
     rest = () if context.options.quick else (4, 2, 16)
-    rows: list[Row] = [(fp16, "graph", True, 8), (fp16, "graph", True, 1)]
-    rows += [(fp16, "eager", True, 8), (fp16, "eager", False, 8)]
-    rows += [(fp16, "graph", True, size) for size in rest]
-    rows += [(bf16, "graph", True, size) for size in (8, 1, *rest)]
-    rows += [(bf16, "eager", True, 8), (bf16, "eager", False, 8)]
-    rows += [("fp32", "graph", True, 8), ("fp32", "graph", True, 1), ("fp32", "eager", False, 1)]
+    cases = [Case(fp16, "graph", True, 8), Case(fp16, "graph", True, 1)]
+    cases += [Case(fp16, "eager", True, 8), Case(fp16, "eager", False, 8)]
+    cases += [Case(fp16, "graph", True, size) for size in rest]
+    cases += [Case(bf16, "graph", True, size) for size in (8, 1, *rest)]
+    cases += [Case(bf16, "eager", True, 8), Case(bf16, "eager", False, 8)]
+    cases += [Case("fp32", "graph", True, 8), Case("fp32", "graph", True, 1)]
+    cases += [Case("fp32", "eager", False, 1)]
     if context.options.quick:
-        return rows
+        return cases
+    layouts = Layout(True, False), Layout(False, True), Layout(False, False)
+    cases += [Case(fp16, "graph", True, 8, layout) for layout in layouts]
     # compiling takes minutes, so it comes last
-    rows += [(fp16, "compiled_graph", True, 8), (fp16, "compiled", True, 8)]
-    rows += [(fp16, "eager", True, size) for size in (1, *rest)]
-    rows += [(fp16, "compiled_graph", True, size) for size in (1, *rest)]
-    return rows
+    cases += [Case(fp16, "compiled_graph", True, 8), Case(fp16, "compiled", True, 8)]
+    cases += [Case(fp16, "eager", True, size) for size in (1, *rest)]
+    cases += [Case(fp16, "compiled_graph", True, size) for size in (1, *rest)]
+    return cases
 
 
 def _measured(
     context: CheckContext,
     streams: DeviceStreams,
-    networks: dict[tuple[str, bool], frame_network.FrameNetwork],
-    precision: Precision,
-    execution: Execution,
-    algebra: bool,
-    size: int,
+    networks: dict[tuple[object, ...], frame_network.FrameNetwork],
+    case: Case,
 ) -> dict[str, Any]:
-    plan = PrecisionPlan.of(context.policy(precision), "fast")
-    network = networks.get((precision, algebra))
-    if network is None:
-        if any(key[0] != precision for key in networks):
-            networks.clear()  # the others' memory would count as ours
-            gc.collect()
-        network = frame_network.FrameNetwork(
-            context.networks, plan, context.device, algebra=algebra
-        )
-        networks[precision, algebra] = network
-    if execution in ("compiled", "compiled_graph"):
+    plan, size = PrecisionPlan.of(context.policy(case.precision), "fast"), case.size
+    network = _network(context, networks, case, plan)
+    if case.execution in ("compiled", "compiled_graph"):
         torch._dynamo.reset()  # a compiled network counts against the next one's recompilations
     inputs = static_inputs(size, plan.warping, context.device)
     fill_inputs(context, inputs)
-    programs = BatchPrograms(network, inputs, streams, (size,), execution, tf32=plan.tf32)
+    programs = BatchPrograms(network, inputs, streams, (size,), case.execution, tf32=plan.tf32)
     begun = time.perf_counter()
     programs.prepare()
     prepared_s = time.perf_counter() - begun
@@ -116,11 +128,11 @@ def _measured(
     times_ms = repeated_ms(streams, lambda: programs.run(size), count)
     median = float(np.median(times_ms))
     return {
-        "precision": precision,
+        "precision": case.precision,
         "execution": programs.executions[size],
         "fallback": programs.fallbacks.get(size),
-        "algebra": algebra,
-        "layout": str(Layout.of(plan)),
+        "algebra": case.algebra,
+        "layout": describe_layout(case.layout or Layout.of(plan)),
         "batch": size,
         "ms_per_batch": median,
         "ms_per_batch_p95": float(np.percentile(times_ms, 95)),
@@ -130,6 +142,24 @@ def _measured(
         "prepared_s": prepared_s,
         "peak_memory_gb": peak_memory_gb(context),
     }
+
+
+def _network(
+    context: CheckContext,
+    networks: dict[tuple[object, ...], frame_network.FrameNetwork],
+    case: Case,
+    plan: PrecisionPlan,
+) -> frame_network.FrameNetwork:
+    """The network of a case, kept while the precision stays."""
+    key = (case.precision, case.algebra, case.layout)
+    if key not in networks:
+        if any(other[0] != case.precision for other in networks):
+            networks.clear()  # the others' memory would count as ours
+            gc.collect()
+        networks[key] = frame_network.FrameNetwork(
+            context.networks, plan, context.device, case.layout, algebra=case.algebra
+        )
+    return networks[key]
 
 
 def fill_inputs(context: CheckContext, inputs: tuple[torch.Tensor, ...]) -> None:
