@@ -66,7 +66,8 @@ def driver_motion(meshes: FloatArray, *, relative: bool, source: Motion) -> Moti
 
     Lips, lids and gaze are measured from the driver's own rest. The head turns from where the
     driver's first frame has it (``relative``), or to where the driver has it; ``source`` (T == 1)
-    is the portrait's own pose.
+    is the portrait's own pose. A single picture shows no rest of its own: its lips are measured
+    from shut ones, but its lids, brows and gaze count as being at rest.
     """
     tracked, _ = landmarks_to_motion(meshes)
     motion = smooth_tracked(relative_to_rest(tracked, median_pose(tracked)))
