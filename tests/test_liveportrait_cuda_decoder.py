@@ -103,8 +103,8 @@ def test_discarded_frames_free_their_slots(stubbed: CudaDecoder) -> None:
 def test_precision_plans() -> None:
     half = DevicePolicy("cuda", "fp16")
     fast, quality = PrecisionPlan.of(half, "fast"), PrecisionPlan.of(half, "quality")
-    assert fast == PrecisionPlan(torch.float16, torch.float16, tf32=True)
-    assert quality == PrecisionPlan(torch.float32, torch.float32, tf32=False)
+    assert fast == PrecisionPlan(torch.float16, torch.float16)
+    assert quality == PrecisionPlan(torch.float32, torch.float32)
     assert PrecisionPlan.of(CPU, "fast") == quality
     assert Layout.of(fast) == Layout(True, True)
     assert Layout.of(quality) == Layout(False, False)
@@ -168,7 +168,7 @@ def test_on_a_gpu_graphs_give_the_eager_picture(
     frames = decoder.decode(features, x_s, x_d)
     reference = FrameNetwork(
         seeded,
-        PrecisionPlan(torch.float32, torch.float32, tf32=False),
+        PrecisionPlan(torch.float32, torch.float32),
         torch.device("cpu"),
         algebra=False,
     )

@@ -34,7 +34,7 @@ class PlainDecoder:
     def __init__(self, networks: Networks, device: str, switches: Switches) -> None:
         self._switches, self._device = switches, torch.device(device)
         dtype = TORCH_DTYPES[switches.precision]
-        self._plan = PrecisionPlan(dtype, dtype, tf32=False)
+        self._plan = PrecisionPlan(dtype, dtype)
         planes = Layout(switches.channels_last, switches.channels_last)
         self._network = FrameNetwork(
             networks, self._plan, self._device, planes, algebra=switches.algebra

@@ -93,7 +93,7 @@ def _graph_against_eager(
 def _eager(decoder: CudaDecoder, feature: torch.Tensor, x_s: AnyArray, x_d: AnyArray) -> Image:
     """One frame by the decoder's network without graph, ring or streams; signed, for subtracting"""
     where = feature.device
-    with torch.inference_mode(), convolution_settings(tf32=decoder.plan.tf32, tune=False):
+    with torch.inference_mode(), convolution_settings(tf32=False, tune=False):
         frame = decoder.network(
             feature, torch.from_numpy(x_s).to(where), torch.from_numpy(x_d.copy()).to(where)
         )

@@ -117,7 +117,7 @@ def _measured(
         torch._dynamo.reset()  # a compiled network counts against the next one's recompilations
     inputs = static_inputs(size, plan.warping, context.device)
     fill_inputs(context, inputs)
-    programs = BatchPrograms(network, inputs, streams, (size,), case.execution, tf32=plan.tf32)
+    programs = BatchPrograms(network, inputs, streams, (size,), case.execution)
     begun = time.perf_counter()
     programs.prepare()
     prepared_s = time.perf_counter() - begun

@@ -101,7 +101,6 @@ class CudaDecoder:
             self._streams,
             options.sizes,
             options.execution,
-            tf32=self.plan.tf32,
         )
         self.programs.prepare()
         self.pipeline = FramePipeline(

@@ -21,24 +21,22 @@ from models.device import TORCH_DTYPES, DevicePolicy
 
 @dataclass(frozen=True, slots=True)
 class PrecisionPlan:
-    """In what the weights and activations of the two networks are held."""
+    """In what the weights and activations of the two networks are held.
+
+    float32 is float32: TF32 stays off, also for the little that is float32 in a half-precision
+    network, which is geometry.
+    """
 
     warping: torch.dtype
     generator: torch.dtype
-    tf32: bool  # float32 convolutions on tensor cores, with 10 bits of mantissa
 
     @classmethod
     def of(cls, policy: DevicePolicy, quality: str) -> "PrecisionPlan":
         """fast: the policy's precision. quality: float32 all through, the reference's picture."""
         dtype = TORCH_DTYPES[policy.precision]
         if quality == "quality" or dtype is torch.float32:
-            return cls(torch.float32, torch.float32, tf32=False)
-        return cls(dtype, dtype, tf32=True)
-
-    @classmethod
-    def mixed(cls, generator: torch.dtype) -> "PrecisionPlan":
-        """Exact motion, half-precision picture: between the two, for measuring."""
-        return cls(torch.float32, generator, tf32=False)
+            return cls(torch.float32, torch.float32)
+        return cls(dtype, dtype)
 
 
 @dataclass(frozen=True, slots=True)
