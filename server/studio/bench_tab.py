@@ -35,6 +35,8 @@ def bench_tab(parts: StudioParts) -> None:
         with readable_errors():
             job = BenchJob(parts.portraits[0], DRIVING_CLIP, parts.jobs.new_folder())
         outcome = run_task(parts, request, progress, BenchTask(job))
+        if outcome is None:
+            return [gr.skip()] * len(outputs)
         return _shown(read_result(outcome.files[0].parent))
 
     gr.Markdown(_ABOUT, elem_classes="note")
@@ -52,6 +54,7 @@ def bench_tab(parts: StudioParts) -> None:
             chart,
             type="filepath",
             label="Frames a second",
+            show_label=False,
             interactive=False,
             buttons=["download", "fullscreen"],
             elem_id="bench-chart",
@@ -60,7 +63,13 @@ def bench_tab(parts: StudioParts) -> None:
     ]
     chosen.change(choose, chosen, outputs, queue=False, api_visibility="private")
     start.click(
-        run, None, outputs, concurrency_limit=1, concurrency_id=JOBS, api_visibility="private"
+        run,
+        None,
+        outputs,
+        show_progress_on=outputs[1],
+        concurrency_limit=1,
+        concurrency_id=JOBS,
+        api_visibility="private",
     )
     stop.click(canceller(parts), None, None, queue=False, api_visibility="private")
 

@@ -169,7 +169,8 @@ def give_way() -> None:
 
 
 def _exit_in_order(signum: int, frame: Any) -> None:
-    del signum, frame
+    del frame
+    signal.signal(signum, signal.SIG_IGN)  # once is enough: what ends now is not disturbed
     raise SystemExit(1)
 
 

@@ -19,8 +19,6 @@ _CSS = """
 @media (max-width: 640px) {
   .gradio-container .tab-container button { padding: 0 10px; }
   .gradio-container .main { padding: 8px 12px !important; }
-  .gradio-container .row { min-width: 0; }
-  .gradio-container .column { min-width: 0 !important; }
   .preview { height: 300px !important; }
   .result { position: static !important; }
 }

@@ -81,7 +81,7 @@ def video_tab(parts: StudioParts) -> None:
         api_visibility="private",
     )
     fields = [*sources.fields.values(), *drivers.fields.values(), *options.fields.values()]
-    connect({source_kind, driver_kind, engine, quality, *fields}, result.outputs)
+    connect({source_kind, driver_kind, engine, quality, *fields}, result)
 
 
 def _source_fields(parts: StudioParts) -> _Choice:

@@ -65,4 +65,4 @@ def voice_tab(parts: StudioParts) -> None:
             connect = job_buttons(parts, "Make the video", "voice", speak)
         with gr.Column(elem_classes="result"):
             result = result_output("voice")
-    connect([portrait, voice, engine, mode, seed], result.outputs)
+    connect([portrait, voice, engine, mode, seed], result)

@@ -29,13 +29,20 @@ class Result:
     template: Any | None
 
     @property
+    def stage(self) -> list[Any]:
+        """Where progress is shown."""
+        return [part for part in (self.video, self.picture) if part is not None]
+
+    @property
     def outputs(self) -> list[Any]:
         """In the order of ``shown``."""
         extra = [part for part in (self.picture, self.template) if part is not None]
         return [self.video, self.summary, self.download, *extra]
 
-    def shown(self, outcome: Outcome) -> list[Any]:
-        """Values of ``outputs``."""
+    def shown(self, outcome: Outcome | None) -> list[Any]:
+        """Values of ``outputs``; without an outcome they stay as they are."""
+        if outcome is None:
+            return [gr.skip()] * len(self.outputs)
         made, *others = outcome.files
         still = made.suffix != ".mp4"
         values = [
@@ -97,17 +104,18 @@ def result_output(elem_id: str, *, picture: bool = False, template: bool = False
 
 def job_buttons(
     parts: StudioParts, label: str, elem_id: str, start: Callable[..., Any]
-) -> Callable[[Collection[Any], list[Any]], None]:
+) -> Callable[[Collection[Any], Result], None]:
     """A start and a stop button; the returned function connects them once all inputs exist."""
     with gr.Row():
         make = gr.Button(label, variant="primary", elem_id=f"{elem_id}-make", scale=3)
         stop = gr.Button("Stop", elem_id=f"{elem_id}-stop", scale=1, min_width=80)
 
-    def connect(inputs: Collection[Any], outputs: list[Any]) -> None:
+    def connect(inputs: Collection[Any], result: Result) -> None:
         make.click(
             start,
             inputs,
-            outputs,
+            result.outputs,
+            show_progress_on=result.stage,
             concurrency_limit=1,
             concurrency_id=JOBS,
             api_visibility="private",
@@ -126,15 +134,24 @@ def canceller(parts: StudioParts) -> Callable[..., None]:
     return cancel
 
 
-def run_task(parts: StudioParts, request: gr.Request, progress: gr.Progress, task: Task) -> Outcome:
-    """The task in its own process, its steps on the page. Raises gr.Error."""
+def run_task(
+    parts: StudioParts, request: gr.Request, progress: gr.Progress, task: Task
+) -> Outcome | None:
+    """The task in its own process, its steps on the page; None when it was stopped.
+
+    Raises gr.Error.
+    """
 
     def report(done: int, total: int, what: str) -> None:
         progress((done, total) if total else 0, desc=what, unit="frames")
 
     with readable_errors():
         report(0, 0, "Starting")
-        return parts.jobs.run(str(request.session_hash), task, report)
+        try:
+            return parts.jobs.run(str(request.session_hash), task, report)
+        except JobCancelledError:
+            gr.Info("The job was stopped.", duration=4, title="Stopped")
+            return None
 
 
 @contextmanager
@@ -142,8 +159,6 @@ def readable_errors() -> Iterator[None]:
     """Named errors become messages on the page."""
     try:
         yield
-    except JobCancelledError as error:
-        raise gr.Error("The job was stopped.", 4, title="Stopped", print_exception=False) from error
     except VisavisError as error:
         text = html.escape(str(error))
         raise gr.Error(text, None, title="That did not work", print_exception=False) from error
