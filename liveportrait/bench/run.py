@@ -60,18 +60,22 @@ def measure(
     applied = [row for row in rows if row.left_out is None]
     longest = max(row.batch for row in applied)
     rounds = [frames.part(slice(i, i + longest)) for i in range(0, len(frames), longest)]
-    total = len(applied) * (1 + len(rounds))
+    turns = sum(len(_starts(row, part)) for row in applied for part in rounds)
+    total, taken = len(applied) + turns, 0
     measured = []
-    for done, row in enumerate(applied):
+    for row in applied:
         measured.append(_prepared(row, frames, device))
-        progress(done + 1, total)
-    for index, part in enumerate(rounds):
-        original: list[Image] = []
-        for number, entry in enumerate(measured):
-            drawn = _timed(entry, part, device)
-            original = original or drawn
-            entry.errors += [_squared_error(a, b) for a, b in zip(drawn, original, strict=True)]
-            progress(len(applied) * (1 + index) + number + 1, total)
+        progress(taken := taken + 1, total)
+    for part in rounds:
+        drawn: list[list[Image]] = [[] for _ in measured]
+        for index in range(len(part)):
+            for entry, pictures in zip(measured, drawn, strict=True):
+                if index in _starts(entry.stage, part):
+                    pictures += _timed(entry, part, index, device)
+                    progress(taken := taken + 1, total)
+        for entry, pictures in zip(measured, drawn, strict=True):
+            pairs = zip(pictures, drawn[0], strict=True)
+            entry.errors += [_squared_error(a, b) for a, b in pairs]
     by_name = {entry.stage.name: entry for entry in measured}
     return BenchReport(
         rows=tuple(_row(row, by_name.get(row.name), len(frames)) for row in rows),
@@ -105,16 +109,23 @@ def _prepared(stage: Stage, frames: BenchFrames, device: str) -> _Measured:
     return _Measured(stage, decoder, source, peak_mb=peak.mb)
 
 
-def _timed(entry: _Measured, frames: BenchFrames, device: str) -> list[Image]:
-    """Draw a round; a row without batches and threads gives a time per frame."""
-    stage = entry.stage
-    size = len(frames) if stage.workers else stage.batch
-    drawn: list[Image] = []
+def _starts(stage: Stage, frames: BenchFrames) -> range:
+    """At which frames of a round a row takes its turns."""
+    return range(0, len(frames), _turn_frames(stage, frames))
+
+
+def _turn_frames(stage: Stage, frames: BenchFrames) -> int:
+    """A frame, a batch; or the round, so that paste-back has something to overlap with."""
+    return len(frames) if stage.workers else stage.batch
+
+
+def _timed(entry: _Measured, frames: BenchFrames, start: int, device: str) -> list[Image]:
+    """One turn of a row: its pictures."""
+    part = frames.part(slice(start, start + _turn_frames(entry.stage, frames)))
     with peak_memory(device) as peak:
-        for part in frames.batches(size):
-            begin = time.perf_counter()
-            drawn += draw(stage, entry.decoder, entry.source, part)
-            entry.seconds.append((time.perf_counter() - begin) / len(part))
+        begin = time.perf_counter()
+        drawn = draw(entry.stage, entry.decoder, entry.source, part)
+        entry.seconds.append((time.perf_counter() - begin) / len(part))
     entry.peak_mb = max(entry.peak_mb, peak.mb)
     return drawn
 
