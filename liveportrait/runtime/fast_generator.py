@@ -1,4 +1,4 @@
-"""The SPADE generator with its algebra done: the same picture from a quarter of the work.
+"""The SPADE generator with its algebra done: the same picture from less work.
 
 What is exact, for any weights:
 
@@ -13,7 +13,8 @@ What is exact, for any weights:
   convolution of beta and ``conv_s`` are one: ``conv_s(n (1 + gamma) + beta(h)) =
   conv_s(n (1 + gamma)) + (conv_s beta)(h)``, with fewer channels out.
 
-In float32 the remaining 3x3 convolutions are Winograd's (``winograd``).
+Counted at the official sizes, a picture takes 722.6 GFLOP for 891.6; the two up blocks 335.1 for
+504.1. In float32 the remaining 3x3 convolutions can be Winograd's (``winograd``): 201.9 GFLOP.
 """
 
 from collections.abc import Sequence

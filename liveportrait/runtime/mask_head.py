@@ -4,7 +4,8 @@ The up blocks convolve nearest-upsampled volumes: nine products at the low resol
 (``phase_conv``). Large volumes are convolved by Winograd in height and width and directly in depth
 (``winograd``): the mask's 7x7x7 kernel, more than a third of the warping module's work, then takes
 an eighth of it. Small volumes stay as they are: there the weights weigh more than the work.
-Batch norms are folded first (``fold``).
+Batch norms are folded first (``fold``). Counted at the official sizes: 283.1 GFLOP for 331.9, and
+74.6 with Winograd's convolutions.
 """
 
 import torch
