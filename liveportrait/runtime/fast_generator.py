@@ -118,11 +118,9 @@ class FastSpadeBlock(nn.Module):
         out = self.conv_0(self.norm_0(normalised, hidden[0]))
         out = self.conv_1(self.norm_1(functional.instance_norm(out), hidden[1]))
         if not self.learned_shortcut:
-            total: Tensor = x + out
-            return total
+            return x + out  # type: ignore[no-any-return]
         shortcut = self.conv_s(normalised * self.gain_s(hidden[2])) + self.shift_s(hidden[2])
-        total = out + shortcut
-        return total
+        return out + shortcut  # type: ignore[no-any-return]
 
     def _hidden(self, feature: Tensor) -> tuple[Tensor, ...]:
         if self.compact and isinstance(self.shared, UpsampledConv):
