@@ -23,6 +23,8 @@ def retarget_tab(parts: StudioParts, tab: Any) -> None:
 
     def start_over(portrait: str | None, engine: str) -> list[Any]:
         """The portrait as it is, and the sliders where it has them."""
+        if not portrait:  # taken away to make room for another one
+            return [None, *[gr.skip()] * len(SLIDERS)]
         with readable_errors():
             face = existing_file(portrait, "a portrait")
             answer = parts.preview.picture(PreviewRequest(face, engine, None))
