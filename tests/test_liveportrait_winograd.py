@@ -33,6 +33,23 @@ def test_volumes(taps: int) -> None:
     torch.testing.assert_close(got, convolution(x), atol=2e-4, rtol=0)
 
 
+@pytest.mark.parametrize(("height", "width"), [(12, 18), (8, 13), (64, 64)])
+def test_tiles_of_six_fit_any_size(height: int, width: int) -> None:
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(6, 5, 3, padding=1).requires_grad_(False)
+    x = torch.randn(1, 6, height, width)
+    got = WinogradConv(convolution.weight, convolution.bias, outputs=6)(x)
+    torch.testing.assert_close(got, convolution(x), atol=1e-4, rtol=0)
+
+
+def test_large_maps_are_taken_in_strips() -> None:
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(2, 64, 3, padding=1).requires_grad_(False)
+    x = torch.randn(1, 2, 256, 256)  # 43 rows of tiles, no multiple of the strips
+    got = WinogradConv(convolution.weight, convolution.bias, outputs=6)(x)
+    torch.testing.assert_close(got, convolution(x), atol=1e-4, rtol=0)
+
+
 def test_compact_input_stands_for_one_whose_middle_is_repeated() -> None:
     torch.manual_seed(0)
     convolution = nn.Conv2d(6, 5, 3, padding=1).requires_grad_(False)

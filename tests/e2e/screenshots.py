@@ -1,7 +1,8 @@
 """The README's pictures, taken from a running session: ``python -m tests.e2e.screenshots``.
 
 ``client/pictures/page.jpg`` is the page with a face in mid-speech; ``client/pictures/strip.jpg``
-shows what two faces make of the same words, one picture every 160 ms.
+shows what two faces make of the same words, one picture every 160 ms; ``studio.jpg``, in the
+server's README, a face moved by the studio's sliders.
 """
 
 import argparse
@@ -96,8 +97,27 @@ def strip_of(page: Any) -> Image:
     return np.hstack(small).astype(np.uint8)
 
 
+def picture_of_the_studio(browser: Any, server: ServerProcess) -> bytes:
+    """The studio's sliders (JPEG) with open lips, the head a little to the side."""
+    page = browser.new_context(viewport={"width": 1280, "height": 860}).new_page()
+    page.goto(f"{server.url}/studio/")
+    page.get_by_role("tab", name="Retarget").click(timeout=120_000)
+    preview = page.locator("#retarget-preview img")
+    preview.wait_for(timeout=120_000)
+    for name, value in (("lip_ratio", "0.35"), ("yaw", "-9")):
+        source = preview.get_attribute("src")
+        page.locator(f"#slider-{name} input[type=number]").fill(value)
+        page.wait_for_function(
+            "src => document.querySelector('#retarget-preview img')?.src !== src", arg=source
+        )
+    page.wait_for_timeout(3000)  # Gradio fades pictures in
+    picture: bytes = page.screenshot(type="jpeg", quality=88)
+    page.context.close()
+    return picture
+
+
 def main() -> None:
-    """Starts the server and the browser, takes both pictures and says where they are."""
+    """Starts the server and the browser, takes all pictures and says where they are."""
     import cv2
 
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -116,6 +136,7 @@ def main() -> None:
         page = open_page(browser, server, chosen.portrait)
         (chosen.out / "page.jpg").write_bytes(picture_of_the_page(page))
         page.context.close()
+        (chosen.out / "studio.jpg").write_bytes(picture_of_the_studio(browser, server))
         rows = []
         for portrait in chosen.strip:
             page = open_page(browser, server, portrait)
@@ -123,7 +144,7 @@ def main() -> None:
             page.context.close()
     strip = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     cv2.imwrite(str(chosen.out / "strip.jpg"), strip, [cv2.IMWRITE_JPEG_QUALITY, 88])
-    print(f"wrote page.jpg and strip.jpg to {chosen.out}")
+    print(f"wrote page.jpg, strip.jpg and studio.jpg to {chosen.out}")
 
 
 if __name__ == "__main__":
