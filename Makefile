@@ -61,9 +61,10 @@ check: setup ## lint, format and types (Python, and the browser client where Nod
 	@if command -v npm >/dev/null; then cd client/web && npm ci --silent --no-audit --no-fund && npx tsc --noEmit -p . && echo "client: types are right"; \
 	  else echo "npm is missing: the client's types were not checked"; fi
 
-bench: setup ## measure: renderer, a live session
+bench: setup ## measure: renderer, a live session, the LivePortrait networks step by step (about 8 minutes)
 	$(PY) -m tests.bench.bench_lite_renderer
 	$(PY) -m tests.bench.bench_session
+	$(PY) -m liveportrait bench --source server/avatars/p06.jpg --driving server/studio/examples/driving.mp4 --out out/bench
 
 train-setup: setup ## add what the training commands need: voices, the teacher encoder, the face generator
 	$(UV) pip install -q --python $(PY) -r pyproject.toml --extra train -c $(CONSTRAINTS)

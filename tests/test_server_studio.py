@@ -249,7 +249,7 @@ def test_a_written_benchmark_is_read_as_a_table(tmp_path: Path) -> None:
         rows=(
             BenchRow("original", "eager fp32", (2.0, 2.0), 2),
             BenchRow("half", "bf16", (0.5, 0.5), 2, psnr_db=41.26, peak_mb=100.4),
-            BenchRow("streams", "copies", left_out="needs CUDA"),
+            BenchRow("streams", "copies", left_out="n/a on cpu: needs CUDA"),
         ),
         machine={"device": "Some CPU", "date": "2026-01-02"},
         weights=SEEDED_LABEL,
@@ -261,7 +261,7 @@ def test_a_written_benchmark_is_read_as_a_table(tmp_path: Path) -> None:
     assert "Some CPU" in result.title
     assert [len(line) for line in result.table] == [len(HEADERS)] * 3
     assert result.table[1] == ["half", "500.0", "2", "4.00", "41.3", "100"]
-    assert result.table[2][1] == "n/a: needs CUDA"
+    assert result.table[2][1] == "n/a on cpu: needs CUDA"
     assert result.chart == str(tmp_path / "cpu" / "bench.png")
     (tmp_path / "cpu" / "bench.json").write_text(json.dumps({"rows": []}))
     assert read_result(tmp_path / "cpu") is None

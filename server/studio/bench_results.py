@@ -60,7 +60,7 @@ def committed_results(folder: Path = COMMITTED) -> list[BenchResult]:
 
 def _line(row: dict[str, Any]) -> list[str]:
     if row.get("left_out"):
-        return [row["name"], f"n/a: {row['left_out']}", "", "", "", ""]
+        return [row["name"], row["left_out"], "", "", "", ""]
     psnr = "same" if row["psnr_db"] is None else f"{row['psnr_db']:.1f}"
     return [
         row["name"],
