@@ -17,10 +17,10 @@ from liveportrait.animate.lite_motion import (
     track_driver,
 )
 from liveportrait.animate.lite_template import template_motion
-from liveportrait.animate.pipeline import in_batches, in_parallel, read_ahead
 from liveportrait.animate.smooth import FACE_KERNEL, POSE_KERNEL, smooth_rows
 from liveportrait.animation.motion_template import MotionTemplate
 from liveportrait.animation.options import AnimationOptions
+from liveportrait.pipeline import in_batches, in_parallel, read_ahead
 from models.errors import ConfigError, NoFaceError
 from models.face_landmarks import FaceLandmarks, MediaPipeDetector
 from models.images import decode_image

@@ -15,10 +15,10 @@ from liveportrait.animate.lite_motion import (
     track_driver,
 )
 from liveportrait.animate.lite_template import template_motion
-from liveportrait.animate.pipeline import read_ahead
 from liveportrait.animation.template import MotionTemplate, load_template
 from liveportrait.lite.crop import IN_PHOTOGRAPH, PORTRAIT, SIDE_PX
 from liveportrait.lite.engine import LitePortrait, LiteRenderer
+from liveportrait.pipeline import read_ahead
 from liveportrait.source.media import (
     VideoFrames,
     limit_size,

@@ -12,11 +12,11 @@ from liveportrait.animate.animation import Animation, Steps
 from liveportrait.animate.job import AnimateJob
 from liveportrait.animate.neural_driver import Driver, driver_template
 from liveportrait.animate.neural_source import NeuralSource, prepare_source
-from liveportrait.animate.pipeline import read_ahead
 from liveportrait.animation.animal import drive_animal
 from liveportrait.animation.driving import DrivenKeypoints, drive
 from liveportrait.animation.template import MotionTemplate, load_template, save_template
 from liveportrait.neural.engine import networks_of
+from liveportrait.pipeline import read_ahead
 from liveportrait.runtime.decoder import FrameDecoder, load_decoder
 from liveportrait.source.paste_back import PasteBackPool, PasteJob, prepare_mask
 from models.device import DevicePolicy

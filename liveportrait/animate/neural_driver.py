@@ -8,9 +8,9 @@ import numpy as np
 
 from liveportrait.animate.animation import Steps
 from liveportrait.animate.job import PICTURE_SUFFIXES
-from liveportrait.animate.pipeline import in_batches, in_parallel, read_ahead
 from liveportrait.animation.keypoints import KeypointInfo, concatenate
 from liveportrait.animation.template import MotionTemplate, template_of
+from liveportrait.pipeline import in_batches, in_parallel, read_ahead
 from liveportrait.runtime.decoder import FrameDecoder
 from liveportrait.source.driving_crop import (
     crop_needed,

@@ -8,9 +8,9 @@ import numpy as np
 
 from liveportrait.animate.animation import Steps
 from liveportrait.animate.job import AnimateJob, CropBox
-from liveportrait.animate.pipeline import in_batches, in_parallel, read_ahead
 from liveportrait.animation.driving import SourceMotion
 from liveportrait.animation.keypoints import KeypointInfo, concatenate
+from liveportrait.pipeline import in_batches, in_parallel, read_ahead
 from liveportrait.runtime.decoder import FrameDecoder
 from liveportrait.source.crop import HUMAN_SOURCE, FaceCrop, crop_image, crop_square
 from liveportrait.source.driving_crop import crop_source_frames, track_faces

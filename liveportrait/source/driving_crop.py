@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liveportrait.animate.pipeline import in_parallel
+from liveportrait.pipeline import in_parallel
 from liveportrait.source.crop import (
     DRIVING,
     HUMAN_SOURCE,

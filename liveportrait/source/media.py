@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -185,7 +183,7 @@ def _decoded(path: Path) -> Iterator[tuple[int, Image]]:
             raise VideoError(f"{path} is damaged: a frame cannot be decoded") from error
 
 
-class VideoSink:
+class VideoSink(Mp4Writer):
     """An H264 + AAC MP4, frame by frame; a context manager that removes an unfinished file.
 
     ``size``: (width, height), even; ``sound_from``: a file whose sound goes along, cut to the
@@ -204,22 +202,11 @@ class VideoSink:
         self._sound = None if sound_from is None else VideoSound.of(sound_from)
         self._chunks: Iterator[FloatArray] = self._sound.chunks() if self._sound else iter(())
         track = None if self._sound is None else (self._sound.rate_hz, self._sound.layout)
-        self._file = Mp4Writer(path, size, rate, track)
+        super().__init__(path, size, rate, track)
         self._size, self._fps = size, rate
         self._left: FloatArray = np.zeros((1, 0), np.float32)  # decoded, not yet due
         self._samples = 0
         self.frames = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
 
     def add(self, image: Image) -> None:
         """The next frame, RGB [H, W, 3]. Raises ConfigError when it has another size."""
@@ -229,7 +216,7 @@ class VideoSink:
         if image.shape != (self._size[1], self._size[0], 3):
             raise ConfigError(f"a frame of {image.shape}, but the video's size is {self._size}")
         planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
-        self._file.add_picture(av.VideoFrame.from_ndarray(planes, "yuv420p"), self.frames)
+        self.add_picture(av.VideoFrame.from_ndarray(planes, "yuv420p"), self.frames)
         self.frames += 1
         self._add_sound()
 
@@ -245,5 +232,5 @@ class VideoSink:
                     return
                 self._left = piece
             piece, self._left = np.split(self._left, [due - self._samples], axis=1)
-            self._file.add_wave(piece, self._samples)
+            self.add_wave(piece, self._samples)
             self._samples += piece.shape[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from liveportrait.animate.pipeline import in_parallel
+from liveportrait.pipeline import in_parallel
 from models.errors import ConfigError, MissingWeightsError
 from models.shapes import FloatArray, Image
 from models.weights import WEIGHTS_DIR
