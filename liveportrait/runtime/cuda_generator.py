@@ -25,6 +25,14 @@ from liveportrait.networks.generator import Spade, SpadeBlock, SPADEGenerator
 from liveportrait.runtime.cuda_warping import missing_channels, padded
 from liveportrait.runtime.fold import plain_convolution
 from liveportrait.runtime.offset_phases import OffsetPhaseConv
+from liveportrait.runtime.spade_weights import (
+    block_spades,
+    gain_shift_tensors,
+    gain_tensors,
+    mixed_shift_tensors,
+    shared_tensors,
+    tensors,
+)
 
 _SLOPE = 0.2
 _EPSILON = 1e-5
@@ -51,9 +59,7 @@ class CudaSpade(nn.Module):
 
     def __init__(self, spade: Spade) -> None:
         super().__init__()
-        gamma, beta = tensors(spade.mlp_gamma), tensors(spade.mlp_beta)
-        weight = torch.cat((gamma[0], beta[0]))
-        self.conv = plain_convolution(weight, torch.cat((gamma[1] + 1, beta[1])))
+        self.conv = plain_convolution(*gain_shift_tensors(spade))
 
     def forward(self, normalised: Tensor, hidden: Tensor) -> Tensor:
         """[B, C, H, W], [B, 128, H, W] -> [B, C, H, W]."""
@@ -67,7 +73,7 @@ class CudaSpadeBlock(nn.Module):
     def __init__(self, block: SpadeBlock, scale: int) -> None:
         super().__init__()
         self.scale = scale
-        spades = [block.norm_0, block.norm_1, *([block.norm_s] if block.learned_shortcut else [])]
+        spades = block_spades(block)
         self.parts = len(spades)
         self.shared = shared_convolution(spades, scale)
         self.norm_0, self.norm_1 = CudaSpade(block.norm_0), CudaSpade(block.norm_1)
@@ -76,10 +82,8 @@ class CudaSpadeBlock(nn.Module):
         self.learned_shortcut = block.learned_shortcut
         if self.learned_shortcut:
             mix = block.conv_s.normalised_weight()  # [O, I, 1, 1]
-            gamma, beta = tensors(block.norm_s.mlp_gamma), tensors(block.norm_s.mlp_beta)
-            self.gain_s = plain_convolution(gamma[0], gamma[1] + 1)
-            weight = torch.einsum("om,mikl->oikl", mix[:, :, 0, 0], beta[0])
-            self.shift_s = plain_convolution(weight, mix[:, :, 0, 0] @ beta[1])
+            self.gain_s = plain_convolution(*gain_tensors(block.norm_s))
+            self.shift_s = plain_convolution(*mixed_shift_tensors(block.norm_s, mix))
             self.conv_s = plain_convolution(mix, None)
 
     def forward(self, x: Tensor, feature: Tensor) -> Tensor:
@@ -129,14 +133,5 @@ class CudaGenerator(nn.Module):
 
 def shared_convolution(spades: Sequence[Spade], scale: int) -> nn.Module:
     """``mlp_shared`` of several normalisations in one, from the feature's own size."""
-    pairs = [tensors(spade.mlp_shared[0]) for spade in spades]
-    weight, bias = torch.cat([w for w, _ in pairs]), torch.cat([b for _, b in pairs])
+    weight, bias = shared_tensors(spades)
     return OffsetPhaseConv(weight, bias, scale) if scale > 1 else plain_convolution(weight, bias)
-
-
-def tensors(convolution: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution that has both."""
-    weight, bias = convolution.weight, convolution.bias
-    assert isinstance(weight, Tensor)
-    assert isinstance(bias, Tensor)
-    return weight.detach(), bias.detach()

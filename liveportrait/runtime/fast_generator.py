@@ -17,8 +17,6 @@ Counted at the official sizes, a picture takes 722.6 GFLOP for 891.6; the two up
 504.1. In float32 the remaining 3x3 convolutions can be Winograd's (``winograd``): 180.1 GFLOP.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,6 +24,13 @@ from torch.nn import functional
 from liveportrait.networks.generator import Spade, SpadeBlock, SPADEGenerator
 from liveportrait.runtime.fold import Convolution, plain_convolution
 from liveportrait.runtime.phase_conv import UpsampledConv
+from liveportrait.runtime.spade_weights import (
+    block_spades,
+    gain_shift_tensors,
+    gain_tensors,
+    mixed_shift_tensors,
+    shared_tensors,
+)
 from liveportrait.runtime.winograd import WinogradConv, interleave
 
 _SLOPE = 0.2
@@ -38,24 +43,12 @@ def convolution(
     return WinogradConv(weight, bias, outputs=6) if winograd else plain_convolution(weight, bias)
 
 
-def shared_tensors(spades: Sequence[Spade]) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the ``mlp_shared`` of several normalisations as one convolution."""
-    convolutions = [spade.mlp_shared[0] for spade in spades]
-    weights = [c.weight for c in convolutions if isinstance(c.weight, Tensor)]
-    biases = [c.bias for c in convolutions if isinstance(c.bias, Tensor)]
-    return torch.cat(weights), torch.cat(biases)
-
-
 class FastSpade(nn.Module):
     """gamma + 1 and beta of one normalisation, from the hidden map."""
 
     def __init__(self, spade: Spade, *, winograd: bool, compact: bool) -> None:
         super().__init__()
-        gamma, beta = spade.mlp_gamma, spade.mlp_beta
-        assert gamma.bias is not None
-        assert beta.bias is not None
-        weight = torch.cat((gamma.weight, beta.weight))
-        bias = torch.cat((gamma.bias + 1, beta.bias))
+        weight, bias = gain_shift_tensors(spade)
         self.conv: nn.Module = plain_convolution(weight, bias)
         if winograd:
             self.conv = WinogradConv(
@@ -84,8 +77,7 @@ class FastSpadeBlock(nn.Module):
         self.scale, self.winograd = scale, winograd
         self.compact = winograd and scale == 4
         modes = {"winograd": winograd, "compact": self.compact}
-        spades = [block.norm_0, block.norm_1, *([block.norm_s] if block.learned_shortcut else [])]
-        weight, bias = shared_tensors(spades)
+        weight, bias = shared_tensors(block_spades(block))
         self.shared: nn.Module
         if scale == 1:
             self.shared = convolution(weight, bias, winograd=winograd)
@@ -102,15 +94,10 @@ class FastSpadeBlock(nn.Module):
         self.learned_shortcut = block.learned_shortcut
         if self.learned_shortcut:
             mix = block.conv_s.normalised_weight()  # [O, I, 1, 1]
-            gamma, beta = block.norm_s.mlp_gamma, block.norm_s.mlp_beta
-            assert gamma.bias is not None
-            assert beta.bias is not None
-            self.gain_s = hidden_convolution(gamma.weight, gamma.bias + 1, **modes)
-            self.shift_s = hidden_convolution(
-                torch.einsum("om,mikl->oikl", mix[:, :, 0, 0], beta.weight),
-                mix[:, :, 0, 0] @ beta.bias,
-                **modes,
-            )
+            weight, bias = gain_tensors(block.norm_s)
+            self.gain_s = hidden_convolution(weight, bias, **modes)
+            weight, bias = mixed_shift_tensors(block.norm_s, mix)
+            self.shift_s = hidden_convolution(weight, bias, **modes)
             self.conv_s = plain_convolution(mix, None)
 
     def forward(self, x: Tensor, feature: Tensor) -> Tensor:
