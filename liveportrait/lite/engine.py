@@ -11,6 +11,7 @@ from liveportrait.lite.crop import (
     MARGIN_PX,
     PORTRAIT,
     SIDE_PX,
+    Crop,
     Framing,
     choose_face,
     crop_face,
@@ -90,7 +91,15 @@ class LiteRenderer:
         inner = slice(MARGIN_PX, MARGIN_PX + SIDE_PX)
         frame = np.ascontiguousarray(crop.texture[inner, inner])
         again = self._detector.detect(frame)
-        points = again[0].points if again else crop.to_frame(face.points)
+        return self.measure(crop, again[0].points if again else crop.to_frame(face.points))
+
+    def measure(self, crop: Crop, points: FloatArray) -> LitePortrait:
+        """The portrait in a square whose face mesh [L, 3] (frame pixels) is known.
+
+        Raises NoFaceError when the mesh is no face's.
+        """
+        inner = slice(MARGIN_PX, MARGIN_PX + SIDE_PX)
+        frame = np.ascontiguousarray(crop.texture[inner, inner])
         source, canonical = landmarks_to_motion(points[None])
         scale, turn, shift = (part[0] for part in fit_pose(points[None], canonical))
         head = ((points - shift) / scale @ turn.T).astype(np.float32)
