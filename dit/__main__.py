@@ -70,7 +70,7 @@ def prepare(
     from dit.prepare import CORPUS_WINDOW, encode_corpus, make_shards, track_clips
     from models.device import DevicePolicy
     from models.face_landmarks import MediaPipeDetector
-    from models.wav2vec2 import EncoderWindow, SpeechEncoder
+    from models.speech_encoder import EncoderWindow, SpeechEncoder
 
     if engine != "lite":
         raise typer.BadParameter(f"engine is {engine!r}; accepted: lite", param_hint="--engine")
@@ -144,7 +144,7 @@ def sample(
     from models.device import DevicePolicy
     from models.motion import concatenate
     from models.sound import read_sound
-    from models.wav2vec2 import SpeechEncoder
+    from models.speech_encoder import SpeechEncoder
 
     if mode not in ("live", "chunk"):
         raise typer.BadParameter(f"mode is {mode!r}; accepted: live, chunk", param_hint="--mode")
@@ -170,7 +170,7 @@ def evaluate(
     from dit.evaluate import markdown, write_report
     from dit.generator import MotionGenerator
     from models.device import DevicePolicy
-    from models.wav2vec2 import SpeechEncoder
+    from models.speech_encoder import SpeechEncoder
 
     policy = DevicePolicy.for_this_machine()
     generator = MotionGenerator.load(checkpoint, SpeechEncoder.load(encoder, policy), policy)
@@ -190,7 +190,7 @@ def probe_encoder(
     """Show how well lips of people left out follow from the encoder's features, linearly."""
     from dit.distill_probe import probe_all
     from models.device import DevicePolicy
-    from models.wav2vec2 import SpeechEncoder
+    from models.speech_encoder import SpeechEncoder
 
     probe_all(tracks, SpeechEncoder.load(encoder, DevicePolicy.for_this_machine()), out)
 

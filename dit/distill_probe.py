@@ -21,8 +21,8 @@ from models.errors import MissingWeightsError
 from models.face_keypoints import lip_gap, lip_width
 from models.shapes import AnyArray, FloatArray
 from models.speech import loudness_db
+from models.speech_encoder import SpeechEncoder
 from models.timing import FPS, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
-from models.wav2vec2 import SpeechEncoder
 
 SIDE_FRAMES = 2
 STRENGTHS = (1e1, 1e2, 1e3, 1e4, 1e5)

@@ -12,11 +12,10 @@ import numpy as np
 
 from models.errors import MissingWeightsError
 from models.shapes import AnyArray, FloatArray
-from models.timing import ENCODER_HZ, SAMPLE_RATE_HZ
 
 TEACHER_STRIDE = 384  # samples per state: 41.67 Hz
 TEACHER_FIELD = 895  # samples that one state's convolutions see
-STUDENT_STRIDE = SAMPLE_RATE_HZ // ENCODER_HZ
+STUDENT_STRIDE = 320  # samples per state: 50 Hz
 
 
 class Teacher:

@@ -35,8 +35,8 @@ from models.motion import Motion, rest
 from models.motion import concatenate as join_motions
 from models.shapes import FloatArray
 from models.speech import LOUDNESS_FLOOR_DB, SpeechFeatures, concatenate, frame_count
+from models.speech_encoder import EncodedHop, SpeechEncoder, SpeechEncoderStream
 from models.timing import CONTEXT_FRAMES, DEFAULT_HOP_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
-from models.wav2vec2 import EncodedHop, SpeechEncoder, SpeechEncoderStream
 
 Mode = Literal["live", "chunk"]
 HISTORY_FRAMES = 1000  # how far back ``rewind`` reaches: 40 s

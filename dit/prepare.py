@@ -21,7 +21,7 @@ from models.speech import SpeechFeatures
 
 if TYPE_CHECKING:
     from models.face_landmarks import FaceDetector
-    from models.wav2vec2 import SpeechEncoder
+    from models.speech_encoder import SpeechEncoder
 
 MOTION_FIELDS = ("pitch", "yaw", "roll", "t", "scale", "exp")
 SHORTEST_FRAMES = 25

@@ -15,7 +15,7 @@ def load(config: EngineConfig) -> Engine:
     """
     from dit.generator import MotionControls, MotionGenerator
     from liveportrait.renderer import RendererChoice, load_renderer
-    from models.wav2vec2 import SpeechEncoder
+    from models.speech_encoder import SpeechEncoder
 
     policy = policy_of(config)
     choice = RendererChoice(

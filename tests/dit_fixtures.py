@@ -11,8 +11,9 @@ from dit.layout import MOTION_CHANNELS, MotionLayout
 from dit.model import MotionDiT, NetworkConfig
 from models.device import DevicePolicy
 from models.shapes import FloatArray
+from models.speech_encoder import EncoderWindow, SpeechEncoder
+from models.speech_networks import wrap_speech_model
 from models.timing import SAMPLE_RATE_HZ
-from models.wav2vec2 import EncoderWindow, SpeechEncoder
 
 torch.set_num_threads(1)  # networks this small only wait for more
 TORCH_POLICY = DevicePolicy("cpu", "fp32", "torch")
@@ -36,7 +37,8 @@ def tiny_encoder() -> SpeechEncoder:
     )
     torch.manual_seed(1)
     model = transformers.Wav2Vec2Model(config).eval()
-    return SpeechEncoder(model, TORCH_POLICY, normalise=False, window=EncoderWindow())
+    network = wrap_speech_model(model, normalise=False, name="tiny")
+    return SpeechEncoder(network, TORCH_POLICY, EncoderWindow())
 
 
 def tiny_checkpoint(engine: str = "lite", sampling: Sampling | None = None) -> MotionCheckpoint:

@@ -18,8 +18,8 @@ from dit.distill_probe import (
 from models.device import DevicePolicy
 from models.errors import MissingWeightsError
 from models.shapes import FloatArray
-from models.wav2vec2 import SpeechEncoder
-from tests.wav2vec2_fixtures import write_encoder
+from models.speech_encoder import SpeechEncoder
+from tests.speech_encoder_fixtures import write_encoder
 
 
 def talking_clip(name: str, seed: int, seconds: int = 6) -> ProbeClip:

@@ -1,4 +1,4 @@
-"""Seeded, tiny wav2vec2 encoders in the files of the Hugging Face format."""
+"""Seeded, tiny speech encoders in the files of the Hugging Face format."""
 
 import json
 from pathlib import Path
@@ -59,4 +59,33 @@ def write_encoder(
     (folder / "config.json").write_text(json.dumps(config))
     preprocessor = {"do_normalize": do_normalize, "feature_size": 1, "sampling_rate": 16000}
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
+    return folder
+
+
+def write_hubert(folder: Path) -> Path:
+    """A HuBERT that wants its input as it is."""
+    config = transformers.HubertConfig(**{**tiny_config("layer"), "model_type": "hubert"})
+    torch.manual_seed(0)
+    return _save(transformers.HubertModel(config), folder)
+
+
+def write_moonshine(folder: Path) -> Path:
+    """A whole recogniser as published: the encoder's keys begin with ``model.encoder.``."""
+    config = transformers.MoonshineConfig(
+        vocab_size=16,
+        hidden_size=32,
+        intermediate_size=32,
+        encoder_num_hidden_layers=2,
+        decoder_num_hidden_layers=1,
+        encoder_num_attention_heads=2,
+        decoder_num_attention_heads=2,
+    )
+    torch.manual_seed(0)
+    return _save(transformers.MoonshineForConditionalGeneration(config), folder)
+
+
+def _save(model: Any, folder: Path) -> Path:
+    transformers.utils.logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    (folder / "preprocessor_config.json").write_text('{"do_normalize": false}')
     return folder

@@ -13,8 +13,9 @@ from models.device import DevicePolicy
 from models.errors import MissingWeightsError, WeightsError
 from models.shapes import FloatArray
 from models.speech import SpeechFeatures, concatenate, loudness_db
-from models.wav2vec2 import EncodedHop, EncoderWindow, SpeechEncoder, load_wav2vec2
-from tests.wav2vec2_fixtures import write_encoder
+from models.speech_encoder import EncodedHop, EncoderWindow, SpeechEncoder
+from models.speech_networks import load_speech_network
+from tests.speech_encoder_fixtures import write_encoder, write_hubert, write_moonshine
 
 TORCH = DevicePolicy(backend="torch")
 
@@ -46,6 +47,31 @@ def test_a_published_directory_loads_as_transformers_reads_it(
         states = reference(torch.from_numpy(wave)[None]).last_hidden_state[0].numpy()
     # frame 10 is centred on sample 10.5 * 640 - 0.5, state j on sample 320 j + 199.5
     place = (10.5 * 640 - 0.5 - 199.5) / 320
+    share = place - int(place)
+    expected = states[int(place)] * (1 - share) + states[int(place) + 1] * share
+    np.testing.assert_allclose(encoder.encode_whole(wave).embeddings[10], expected, atol=1e-5)
+
+
+def test_a_hubert_directory_loads_as_transformers_reads_it(tmp_path: Path) -> None:
+    folder = write_hubert(tmp_path)
+    wave = noise(16_000)
+    reference = transformers.HubertModel.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        states = reference(torch.from_numpy(wave)[None]).last_hidden_state[0].numpy()
+        loaded = load_speech_network(folder).module(torch.from_numpy(wave)[None])[0].numpy()
+    np.testing.assert_array_equal(loaded, states)
+
+
+def test_moonshines_encoder_is_read_from_the_whole_recogniser(tmp_path: Path) -> None:
+    folder = write_moonshine(tmp_path)
+    encoder = SpeechEncoder.load(folder, TORCH)
+    assert encoder.dim == 32
+    wave = noise(16_000)
+    reference = transformers.MoonshineForConditionalGeneration.from_pretrained(folder).eval()
+    with torch.inference_mode():
+        states = reference.model.encoder(torch.from_numpy(wave)[None]).last_hidden_state[0].numpy()
+    # frame 10 is centred on sample 10.5 * 640 - 0.5, state j on sample 384 j + 447
+    place = (10.5 * 640 - 0.5 - 447) / 384
     share = place - int(place)
     expected = states[int(place)] * (1 - share) + states[int(place) + 1] * share
     np.testing.assert_allclose(encoder.encode_whole(wave).embeddings[10], expected, atol=1e-5)
@@ -176,12 +202,18 @@ def test_normalising_encoders_do_not_hear_the_gain(tmp_path: Path) -> None:
 @pytest.mark.parametrize("norm", ["group", "layer"])
 def test_openvino_gives_torchs_features(tmp_path: Path, norm: str) -> None:
     folder = write_encoder(tmp_path / "encoder", norm)
-    model = load_wav2vec2(folder)
+    compare_openvino(folder, tmp_path / "cache")
+
+
+def test_openvino_gives_torchs_features_of_moonshine(tmp_path: Path) -> None:
+    compare_openvino(write_moonshine(tmp_path / "encoder"), tmp_path / "cache")
+
+
+def compare_openvino(folder: Path, cache_dir: Path) -> None:
+    network = load_speech_network(folder)
     wave = noise(9_000)
-    reference = SpeechEncoder(model, TORCH, normalise=True).encode(wave)
-    fast = SpeechEncoder(
-        model, DevicePolicy(backend="openvino"), normalise=True, cache_dir=tmp_path / "cache"
-    )
+    reference = SpeechEncoder(network, TORCH).encode(wave)
+    fast = SpeechEncoder(network, DevicePolicy(backend="openvino"), cache_dir=cache_dir)
     np.testing.assert_allclose(
         fast.encode(wave).embeddings, reference.embeddings, atol=2e-4, rtol=1e-3
     )
@@ -195,12 +227,9 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         SpeechEncoder.load(tmp_path, TORCH)
 
 
-def test_other_models_strides_and_rates_are_refused(tmp_path: Path) -> None:
+def test_other_models_and_rates_are_refused(tmp_path: Path) -> None:
     folder = write_encoder(tmp_path / "a", model_type="bert")
-    with pytest.raises(WeightsError, match="'bert' model; accepted: wav2vec2"):
-        SpeechEncoder.load(folder, TORCH)
-    folder = write_encoder(tmp_path / "b", conv_stride=[5, 2, 2, 2, 2, 2, 4])
-    with pytest.raises(WeightsError, match="a product of 320"):
+    with pytest.raises(WeightsError, match="'bert' model; accepted: hubert, moonshine, wav2vec2"):
         SpeechEncoder.load(folder, TORCH)
     folder = write_encoder(tmp_path / "c")
     (folder / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')

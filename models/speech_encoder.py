@@ -1,8 +1,4 @@
-"""The streaming speech encoder: transformers' ``Wav2Vec2Model`` over a sliding window.
-
-Source: "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations"
-(arXiv 2006.11477). Any local directory in the Hugging Face format loads, such as
-facebook/wav2vec2-base-960h unchanged, with group-norm or layer-norm feature extractors.
+"""The streaming speech encoder: a network of models/speech_networks.py over a sliding window.
 
 For every hop of frames one pass runs over a window of fixed length::
 
@@ -12,24 +8,20 @@ The window's edges depend on sample numbers alone, so packets of any size, and a
 identical features. Outside the voice the window is zero.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 
 from models.device import DEFAULT_CACHE_DIR, CompiledNetwork, DevicePolicy, compile_network
-from models.errors import MissingWeightsError, WeightsError
 from models.shapes import FloatArray
 from models.speech import SpeechFeatures, concatenate, frame_count, loudness_db
-from models.timing import DEFAULT_HOP_FRAMES, ENCODER_HZ, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
+from models.speech_networks import SpeechNetwork, load_speech_network
+from models.timing import DEFAULT_HOP_FRAMES, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from models.voice_buffer import VoiceBuffer
 
-ENCODER_STRIDE = SAMPLE_RATE_HZ // ENCODER_HZ
 KEPT_SECONDS = 60  # how far back ``rewind`` can go
 
 
@@ -56,40 +48,22 @@ class EncodedHop:
     lookahead: SpeechFeatures  # lookahead_frames of them; silence after the voice's end
 
 
-class _LastHiddenState(torch.nn.Module):
-    """The encoder as a function of one tensor: wave [B, N] -> [B, S, D]."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, wave: torch.Tensor) -> torch.Tensor:
-        hidden: torch.Tensor = self.model(wave).last_hidden_state
-        return hidden
-
-
 class SpeechEncoder:
     """Voice -> embeddings at 25 FPS. One encoder serves any number of streams of one thread."""
 
     def __init__(
         self,
-        model: Any,
+        network: SpeechNetwork,
         policy: DevicePolicy,
-        *,
-        normalise: bool,
         window: EncoderWindow | None = None,
-        name: str = "speech-encoder",
         cache_dir: Path = DEFAULT_CACHE_DIR,
     ) -> None:
         self.window = window or EncoderWindow()
-        self.dim = int(model.config.hidden_size)
-        self.normalise = normalise
-        self.name = name
-        self._centre = (_receptive_field(model.config) - 1) / 2
-        self._module = _LastHiddenState(model).eval()
+        self.dim, self.name = network.dim, network.name
+        self._network = network
         example = torch.zeros(1, self.window.frames * SAMPLES_PER_FRAME)
-        self._network: CompiledNetwork = compile_network(
-            self._module, (example,), policy, name, cache_dir
+        self._compiled: CompiledNetwork = compile_network(
+            network.module, (example,), policy, network.name, cache_dir
         )
         self._device = policy.device
 
@@ -97,15 +71,8 @@ class SpeechEncoder:
     def load(
         cls, directory: Path, policy: DevicePolicy, window: EncoderWindow | None = None
     ) -> "SpeechEncoder":
-        """Load ``config.json``, ``model.safetensors`` (or ``pytorch_model.bin``, read without
-        running code) and, when there, ``preprocessor_config.json``.
-
-        Raises MissingWeightsError when a file is missing and WeightsError for another kind of
-        model, another sample rate or stride, and weights that do not fill the network.
-        """
-        model = load_wav2vec2(directory)
-        normalise = _reads_normalised(directory / "preprocessor_config.json")
-        return cls(model, policy, normalise=normalise, window=window, name=directory.name)
+        """Any directory that ``load_speech_network`` reads; raises as it does."""
+        return cls(load_speech_network(directory), policy, window)
 
     def encode(self, wave: FloatArray) -> SpeechFeatures:
         """Voice [N] -> features of its ceil(N / 640) frames, through the stream's windows."""
@@ -125,8 +92,8 @@ class SpeechEncoder:
         real = np.arange(len(padded)) < len(wave)
         tensor = torch.from_numpy(self._prepared(padded, real))[None].to(self._device)
         with torch.inference_mode():
-            hidden = self._module.to(self._device)(tensor)[0].float().cpu().numpy()
-        return SpeechFeatures(self._at_frames(hidden, frames), loudness_db(padded))
+            states = self._network.module.to(self._device)(tensor)[0].float().cpu().numpy()
+        return SpeechFeatures(self._at_frames(states, frames), loudness_db(padded))
 
     def start(self) -> "SpeechEncoderStream":
         """Begin a voice."""
@@ -139,25 +106,26 @@ class SpeechEncoder:
         """
         mask = np.zeros(len(voice), np.bool_)
         mask[real] = True
-        hidden = self._network(self._prepared(voice, mask)[None])[0]  # [S, D]
-        return self._at_frames(hidden, self.window.frames)
+        states = self._compiled(self._prepared(voice, mask)[None])[0]  # [S, D]
+        return self._at_frames(states, self.window.frames)
 
     def _prepared(self, voice: FloatArray, real: Any) -> FloatArray:
         """Zero mean and unit variance over the real samples, where the encoder was trained so."""
-        if not self.normalise or not real.any():
+        if not self._network.normalise or not real.any():
             return voice
         mean, variance = float(voice[real].mean()), float(voice[real].var())
         scaled = (voice - mean) / np.sqrt(variance + 1e-7)
         return np.where(real, scaled, 0.0).astype(np.float32)
 
-    def _at_frames(self, hidden: FloatArray, frames: int) -> FloatArray:
-        """States [S, D] at 50 Hz -> [T, D] by linear interpolation at the frames' centres."""
-        centre = (np.arange(frames) + 0.5) * SAMPLES_PER_FRAME
-        place = np.clip((centre - 0.5 - self._centre) / ENCODER_STRIDE, 0, len(hidden) - 1)
+    def _at_frames(self, states: FloatArray, frames: int) -> FloatArray:
+        """States [S, D] -> [T, D] by linear interpolation at the frames' centres."""
+        centre = (np.arange(frames) + 0.5) * SAMPLES_PER_FRAME - 0.5
+        first = (self._network.field_samples - 1) / 2
+        place = np.clip((centre - first) / self._network.stride_samples, 0, len(states) - 1)
         low = np.floor(place).astype(np.int64)
-        high = np.minimum(low + 1, len(hidden) - 1)
+        high = np.minimum(low + 1, len(states) - 1)
         share = (place - low).astype(np.float32)[:, None]
-        return np.asarray(hidden[low] * (1 - share) + hidden[high] * share, np.float32)
+        return np.asarray(states[low] * (1 - share) + states[high] * share, np.float32)
 
 
 class SpeechEncoderStream:
@@ -224,56 +192,3 @@ class SpeechEncoderStream:
         final_end = window.left_frames + min(window.hop_frames, total_frames - start_frame)
         self._next_frame = min(start_frame + window.hop_frames, total_frames)
         return EncodedHop(start_frame, features[window.left_frames : final_end], features[hop_end:])
-
-
-def load_wav2vec2(directory: Path) -> Any:
-    """The ``Wav2Vec2Model`` of a directory, in eval mode and float32 (see SpeechEncoder.load)."""
-    config_path = directory / "config.json"
-    if not config_path.is_file():
-        raise MissingWeightsError(f"no speech encoder in {directory}: config.json is missing")
-    if not any((directory / n).is_file() for n in ("model.safetensors", "pytorch_model.bin")):
-        raise MissingWeightsError(
-            f"no weights in {directory}; accepted: model.safetensors or pytorch_model.bin"
-        )
-    kind = json.loads(config_path.read_text()).get("model_type")
-    if kind != "wav2vec2":
-        raise WeightsError(f"{config_path} is a {kind!r} model; accepted: wav2vec2")
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        model, info = transformers.Wav2Vec2Model.from_pretrained(
-            directory, local_files_only=True, output_loading_info=True, dtype=torch.float32
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        raise WeightsError(f"the weights in {directory} cannot be read: {error}") from error
-    missing = sorted(k for k in info["missing_keys"] if k != "masked_spec_embed")
-    if missing:
-        raise WeightsError(f"{directory} lacks {len(missing)} weights, the first: {missing[0]}")
-    if int(np.prod(model.config.conv_stride)) != ENCODER_STRIDE:
-        raise WeightsError(
-            f"{config_path} has strides {model.config.conv_stride}; accepted: a product of"
-            f" {ENCODER_STRIDE}, which is {ENCODER_HZ} Hz at {SAMPLE_RATE_HZ} Hz"
-        )
-    return model.eval()
-
-
-def _reads_normalised(path: Path) -> bool:
-    """Whether the encoder wants its input normalised; transformers' default is yes."""
-    if not path.is_file():
-        return True
-    settings = json.loads(path.read_text())
-    rate_hz = settings.get("sampling_rate", SAMPLE_RATE_HZ)
-    if rate_hz != SAMPLE_RATE_HZ:
-        raise WeightsError(f"{path} asks for {rate_hz} Hz; accepted: {SAMPLE_RATE_HZ} Hz")
-    return bool(settings.get("do_normalize", True))
-
-
-def _receptive_field(config: Any) -> int:
-    """Samples that one state of the convolutional feature extractor sees."""
-    field, stride = 1, 1
-    for kernel, step in zip(config.conv_kernel, config.conv_stride, strict=True):
-        field += (kernel - 1) * stride
-        stride *= step
-    return field
