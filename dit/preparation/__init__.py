@@ -1,0 +1,1 @@
+"""Talking clips -> training shards, stage by stage."""
