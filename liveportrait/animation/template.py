@@ -26,8 +26,8 @@ _OPTIONAL = {"eye_ratios", "lip_ratios", "canonical"}
 def load_template(path: Path) -> MotionTemplate:
     """Read a motion template: ``.pkl`` as the official code writes it, or ``.safetensors``.
 
-    A pickle is never run (``pickle_reader``). Raises TemplateError when the file is missing, too
-    large, damaged or something else, when shapes are wrong or values not finite; its kind
+    A pickle is never run (``models.pickle_reader``). Raises TemplateError when the file is missing,
+    too large, damaged or something else, when shapes are wrong or values not finite; its kind
     UnsafeTemplateError when a pickle asks for anything but numbers.
     """
     readers: dict[str, Callable[[Path], MotionTemplate]] = {

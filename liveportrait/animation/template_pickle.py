@@ -12,8 +12,8 @@ import numpy as np
 
 from liveportrait.animation.keypoints import transform
 from liveportrait.animation.motion_template import MotionTemplate
-from liveportrait.animation.pickle_reader import read_pickle
 from models.errors import TemplateError
+from models.pickle_reader import read_pickle
 from models.shapes import KEYPOINTS, FloatArray
 
 DEFAULT_FPS = 25.0

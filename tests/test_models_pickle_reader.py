@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveportrait.animation.motion_template import MotionTemplate
-from liveportrait.animation.pickle_reader import read_pickle
 from liveportrait.animation.template_pickle import template_from_pickle
 from models.errors import TemplateError, UnsafeTemplateError
+from models.pickle_reader import read_pickle
 from tests.liveportrait_fixtures import GOLDEN
 
 OFFICIAL = (GOLDEN / "motion_template_official_format.pkl").read_bytes()
