@@ -1,7 +1,7 @@
 """The ``lite`` renderer: 21 keypoints -> face mesh -> depth-buffered flow -> one remap, then eyes
 and mouth. Every frame is made from the photograph's own pixels at full resolution."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,22 @@ class LitePortrait:
     size: tuple[int, int] = (SIDE_PX, SIDE_PX)
 
 
+@dataclass(frozen=True, slots=True)
+class MovedFace:
+    """One frame's face, as every stage of the drawing needs it."""
+
+    head: FloatArray  # [L, 3] the mesh along the head's axes, canonical units
+    points: FloatArray  # [L, 3] the mesh in frame pixels
+    openness: FloatArray  # [2] of the eyes, 1 as in the portrait
+    scale: float
+    turn: FloatArray  # [3, 3]
+    shift: FloatArray  # [3]
+
+
+# draws into a frame [H, W, 3] in place, over what the stages before it drew
+Stage = Callable[[AnyArray, LitePortrait, MovedFace], None]
+
+
 class LiteRenderer:
     """See ``liveportrait.renderer.Renderer``. Runs on one CPU thread."""
 
@@ -81,6 +97,11 @@ class LiteRenderer:
         self._raster = FlowRaster(SIDE_PX, MARGIN_PX)
         corner = np.zeros((self._triangles.max() + 1, 3), np.float32)
         self._raster(self._triangles, corner, corner[:, :2])  # compile before the first frame
+        self.stages: dict[str, Stage] = {
+            "warp": self._warp,
+            "eyes": self._paint_eyes,
+            "mouth": self._paint_mouth,
+        }
 
     def prepare(self, image: Image, framing: Framing = PORTRAIT) -> LitePortrait:
         """See ``Renderer.prepare``. ``framing``: how much of the photograph a frame shows."""
@@ -133,7 +154,10 @@ class LiteRenderer:
             raise ValueError(f"{len(portraits)} portraits but {len(motions)} frames of motion")
         frames = np.empty((len(portraits), SIDE_PX, SIDE_PX, 3), np.uint8)
         for index, portrait in enumerate(portraits):
-            self._render_into(frames[index], _as_lite(portrait), motions[index : index + 1])
+            own = _as_lite(portrait)
+            moved = self.move(own, motions[index : index + 1])
+            for stage in self.stages.values():
+                stage(frames[index], own, moved)
         return frames
 
     def _moved_head(
@@ -148,28 +172,39 @@ class LiteRenderer:
         settle_lips(head, offsets + portrait.own_exp)
         return head
 
-    def _render_into(self, frame: AnyArray, portrait: LitePortrait, motion: Motion) -> None:
-        import cv2
-
+    def move(self, portrait: LitePortrait, motion: Motion) -> MovedFace:
+        """Where the face of a portrait is in one frame of absolute motion (T == 1)."""
         turn = rotation_matrix(motion.pitch, motion.yaw, motion.roll)[0]
         scale, shift = float(motion.scale[0]), motion.t[0]
         offsets = motion.exp[0] @ turn.T - portrait.own_exp
         openness = lid_openness(offsets, self._map.eye_gap)
         head = self._moved_head(portrait, offsets, openness)
-        moved = scale * (head @ turn) + shift  # [L, 3]
+        return MovedFace(head, scale * (head @ turn) + shift, openness, scale, turn, shift)
+
+    def _warp(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
+        import cv2
+
+        scale, turn, shift = moved.scale, moved.turn, moved.shift
         still = scale * (portrait.head[FACE_OVAL] @ turn) + shift  # [36, 3] without expression
         rings = move_rings(
-            portrait.rings, scale * (portrait.rings.head @ turn) + shift, moved[FACE_OVAL] - still
+            portrait.rings,
+            scale * (portrait.rings.head @ turn) + shift,
+            moved.points[FACE_OVAL] - still,
         )
-        targets = np.concatenate([moved, rings]).astype(np.float32)
+        targets = np.concatenate([moved.points, rings]).astype(np.float32)
         colours = portrait.texture_points.copy()
-        move_lid_colours(colours, openness)
+        move_lid_colours(colours, moved.openness)
         whole, part = self._raster(self._triangles, targets, colours)
         cv2.remap(portrait.texture, whole, part, cv2.INTER_LINEAR, frame, cv2.BORDER_REPLICATE)
-        pixels = moved[:, :2]
-        eyes = EyeFrame(pixels, portrait.points[:, :2], openness, portrait.glasses)
+
+    def _paint_eyes(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
+        source = portrait.points[:, :2]
+        eyes = EyeFrame(moved.points[:, :2], source, moved.openness, portrait.glasses)
         paint_eyes(frame, portrait.texture, MARGIN_PX, eyes)
-        paint_mouth(frame, portrait.mouth, MouthFrame(pixels, head, scale, turn, shift))
+
+    def _paint_mouth(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
+        mouth = MouthFrame(moved.points[:, :2], moved.head, moved.scale, moved.turn, moved.shift)
+        paint_mouth(frame, portrait.mouth, mouth)
 
 
 def _as_lite(portrait: Portrait) -> LitePortrait:
