@@ -50,24 +50,51 @@ class FlowSchedule:
 
 
 @dataclass(frozen=True, slots=True)
-class CosineSchedule:
-    """Cosine alpha-bar (Nichol & Dhariwal, arXiv 2102.09672, eq. 17), as a continuous function."""
+class TableSchedule:
+    """A published network's alpha-bars: n steps, of which time t is number ``round(t * n)``.
 
-    offset: float = 0.008
+    Raises ValueError unless the table falls from 1 and stays above zero.
+    """
 
-    def alpha_bar(self, t: float) -> float:
-        """Squared share of x0."""
+    alpha_bars: FloatArray  # [n + 1], squared shares of x0; 1 at entry 0
 
-        def level(at: float) -> float:
-            return math.cos((at + self.offset) / (1 + self.offset) * math.pi / 2) ** 2
+    def __post_init__(self) -> None:
+        falls = bool((np.diff(self.alpha_bars) < 0).all())
+        if len(self.alpha_bars) < 2 or self.alpha_bars[0] != 1 or not falls:
+            raise ValueError("alpha-bars are not a table that falls from 1")
+        if not self.alpha_bars[-1] > 0:
+            raise ValueError("alpha-bars end at zero; accepted: above zero")
 
-        return min(1.0, level(t) / level(0.0))
+    def entry(self, t: float) -> int:
+        """The step's number, 0 (clean) to n."""
+        return round(t * (len(self.alpha_bars) - 1))
 
     def a(self, t: float) -> float:
-        return math.sqrt(self.alpha_bar(t))
+        return math.sqrt(self.alpha_bars[self.entry(t)])
 
     def b(self, t: float) -> float:
-        return math.sqrt(1.0 - self.alpha_bar(t))
+        return math.sqrt(1.0 - self.alpha_bars[self.entry(t)])
+
+    def times(self, steps: int) -> list[float]:
+        """``steps + 1`` times from 1 down to 0, all of them entries of the table.
+
+        Raises ValueError below one step and above n.
+        """
+        last = len(self.alpha_bars) - 1
+        if not 1 <= steps <= last:
+            raise ValueError(f"steps is {steps}; accepted: 1 to {last}")
+        entries = np.floor(np.linspace(0, last, steps + 1))[::-1]
+        return [float(entry / last) for entry in entries]
+
+
+def cosine_alpha_bars(
+    steps: int, least_beta: float = 0.0, most_beta: float = 0.999, offset: float = 0.008
+) -> FloatArray:
+    """Cosine alpha-bars [steps + 1] (Nichol & Dhariwal, arXiv 2102.09672, eq. 17), as published
+    networks compute them: betas are limited, and their product is the table."""
+    level = np.cos((np.arange(steps + 1) / steps + offset) / (1 + offset) * np.pi / 2) ** 2
+    betas = np.clip(1 - level[1:] / level[:-1], least_beta, most_beta)
+    return np.concatenate([[1.0], np.cumprod(1 - betas)]).astype(np.float32)
 
 
 def even_times(steps: int, first: float = 1.0) -> list[float]:
@@ -95,16 +122,24 @@ def sample(
     *,
     eta: float = 0.0,
     step_noise: StepNoise | None = None,
+    held: FloatArray | None = None,
 ) -> FloatArray:
     """Walk from ``noise`` [B, T, M] at ``times[0]`` down to ``times[-1]`` -> [B, T, M].
+
+    ``held`` [B, k, M]: the first k frames are known. Before every step they are put back with the
+    noise of its time, so that the others grow to fit (imputation: Song et al., arXiv 2011.13456,
+    app. I.2); a network that was never trained to go on from k frames does so all the same.
 
     Raises ValueError when eta asks for fresh noise and no ``step_noise`` gives it, or when the
     times do not fall.
     """
     if any(s >= t for t, s in pairwise(times)):
         raise ValueError(f"times must fall, not {list(times)}")
-    x = noise
+    x = noise.copy()
+    known = 0 if held is None else held.shape[1]
     for index, (t, s) in enumerate(pairwise(times)):
+        if held is not None:
+            x[:, :known] = schedule.a(t) * held + schedule.b(t) * noise[:, :known]
         x0 = predict(x, t)
         eps = (x - schedule.a(t) * x0) / schedule.b(t)
         sigma = step_sigma(schedule, t, s, eta)
@@ -114,6 +149,8 @@ def sample(
             if step_noise is None:
                 raise ValueError(f"eta {eta} needs step_noise")
             x = x + np.float32(sigma) * step_noise(index, x.shape)
+    if held is not None:
+        x[:, :known] = held
     return x
 
 

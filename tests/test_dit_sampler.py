@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from dit.sampler import (
-    CosineSchedule,
     FlowSchedule,
     Schedule,
+    TableSchedule,
+    cosine_alpha_bars,
     even_times,
     guided,
     sample,
@@ -19,10 +20,11 @@ from models.shapes import FloatArray
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.standard_normal((2, 5, 3)).astype(np.float32)
+COSINE = TableSchedule(cosine_alpha_bars(1000))
 TRUTH = RNG.standard_normal((2, 5, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("schedule", [FlowSchedule(), CosineSchedule()])
+@pytest.mark.parametrize("schedule", [FlowSchedule(), COSINE])
 @pytest.mark.parametrize("steps", [1, 3, 10])
 def test_a_network_that_knows_the_answer_gets_there(schedule: Schedule, steps: int) -> None:
     out = sample(lambda _x, _t: TRUTH, NOISE, schedule, even_times(steps))
@@ -39,8 +41,8 @@ def gaussian_x0(x: FloatArray, t: float, schedule: Schedule, spread: float) -> F
     ("schedule", "eta"),
     [
         (FlowSchedule(), 0.0),
-        (CosineSchedule(), 0.0),
-        (CosineSchedule(), 1.0),
+        (COSINE, 0.0),
+        (COSINE, 1.0),
         (FlowSchedule(), 1.0),
     ],
 )
@@ -71,9 +73,9 @@ def test_flow_matching_is_eulers_method() -> None:
 
 
 def test_full_eta_is_the_posterior_of_the_forward_process() -> None:
-    schedule = CosineSchedule()
+    schedule = COSINE
     t, s = 0.6, 0.5
-    bar_t, bar_s = schedule.alpha_bar(t), schedule.alpha_bar(s)
+    bar_t, bar_s = schedule.a(t) ** 2, schedule.a(s) ** 2
     posterior = np.sqrt((1 - bar_s) / (1 - bar_t) * (1 - bar_t / bar_s))
     assert step_sigma(schedule, t, s, 1.0) == pytest.approx(posterior)
     assert step_sigma(schedule, t, 0.0, 1.0) == 0.0
@@ -97,4 +99,29 @@ def test_times_that_rise_no_steps_and_missing_noise_are_refused() -> None:
     with pytest.raises(ValueError, match="steps is 0"):
         even_times(0)
     with pytest.raises(ValueError, match="step_noise"):
-        sample(answer, NOISE, CosineSchedule(), even_times(3), eta=1.0)
+        sample(answer, NOISE, COSINE, even_times(3), eta=1.0)
+
+
+def test_frames_that_are_held_stay_and_lead_the_others() -> None:
+    def copies_the_first_frame(x: FloatArray, _t: float) -> FloatArray:
+        return np.repeat(x[:, :1], x.shape[1], 1)
+
+    held = TRUTH[:, :2]
+    out = sample(copies_the_first_frame, NOISE, COSINE, COSINE.times(50), held=held)
+    np.testing.assert_array_equal(out[:, :2], held)
+    np.testing.assert_allclose(out[:, 2:], np.repeat(held[:, :1], 3, 1), atol=0.05)
+
+
+def test_a_table_gives_times_that_are_its_entries() -> None:
+    table = TableSchedule(cosine_alpha_bars(50, 1e-4))
+    assert [table.entry(t) for t in table.times(50)] == list(range(50, -1, -1))
+    assert [table.entry(t) for t in table.times(8)] == [50, 43, 37, 31, 25, 18, 12, 6, 0]
+    for steps in (0, 51):
+        with pytest.raises(ValueError, match=f"steps is {steps}; accepted: 1 to 50"):
+            table.times(steps)
+
+
+@pytest.mark.parametrize("wrong", [[1.0], [1.0, 0.5, 0.5], [0.9, 0.5], [1.0, 0.5, 0.0]])
+def test_what_is_no_table_of_alpha_bars_is_refused(wrong: list[float]) -> None:
+    with pytest.raises(ValueError, match="alpha-bars"):
+        TableSchedule(np.array(wrong, np.float32))
