@@ -165,7 +165,7 @@ def read_shards(folder: Path, split: Split | None = None) -> Iterator[Shard]:
     if not tars:
         raise ShardError(f"no {split} shards in {folder}; it has {_splits_text(index)}")
     for tar in tars:
-        yield from _read_tar(folder / tar.file)
+        yield from read_tar(folder / tar.file)
 
 
 def read_index(folder: Path) -> Index:
@@ -248,7 +248,8 @@ def key_of(name: str) -> str:
     return f"{plain[:80]}-{digest}"
 
 
-def _read_tar(path: Path) -> Iterator[Shard]:
+def read_tar(path: Path) -> Iterator[Shard]:
+    """Stream the shards of one tar. Raises ShardError when it is missing or damaged."""
     try:
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|") as tar:
             yield from map(shard_from, _grouped(tar))
