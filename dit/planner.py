@@ -76,12 +76,14 @@ class MotionPlanner:
         return self._compiled[new]
 
 
-def frame_noise(first_frame: int, frames: int, seed: int) -> FloatArray:
+def frame_noise(
+    first_frame: int, frames: int, seed: int, channels: int = MOTION_CHANNELS
+) -> FloatArray:
     """Noise [T, M] of absolute frames: the same frame and seed always give the same numbers."""
     rows = [
         np.random.Generator(
             np.random.Philox(key=seed & 0xFFFFFFFFFFFFFFFF, counter=(0, 0, 0, frame))
-        ).standard_normal(MOTION_CHANNELS, np.float32)
+        ).standard_normal(channels, np.float32)
         for frame in range(first_frame, first_frame + frames)
     ]
     return np.stack(rows)
