@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from liveportrait.output import OutputChoices, OutputOptions
 from models.device import DevicePolicy
 from models.errors import ConfigError
 from models.motion import Motion
-from models.shapes import AnyArray, FloatArray, Image
+from models.shapes import FloatArray, Image
 
 ENGINES = ("lite", "liveportrait")
 MotionLayout = Literal["own", "explicit"]
@@ -37,13 +38,15 @@ class Renderer(Protocol):
     """One engine's picture side. Stateless: the same arguments give the same frames."""
 
     engine: str
-    width: int
+    width: int  # of frames, where no other size is asked for
     height: int
+    choices: OutputChoices  # of what ``prepare`` can be asked for
 
-    def prepare(self, image: Image) -> Portrait:
-        """RGB [H, W, 3] -> Portrait.
+    def prepare(self, image: Image, options: OutputOptions = ...) -> Portrait:
+        """RGB [H, W, 3] -> Portrait whose frames are as the options say.
 
-        Raises NoFaceError, SeveralFacesError or FaceTooSmallError.
+        Raises NoFaceError, SeveralFacesError or FaceTooSmallError, and OutputError for options that
+        are not among its ``choices``.
         """
         ...
 
@@ -51,8 +54,9 @@ class Renderer(Protocol):
         """Generated motion, relative to rest -> absolute motion for this portrait, limited."""
         ...
 
-    def render(self, portraits: Sequence[Portrait], motions: Motion) -> AnyArray:
-        """One frame of each portrait (they may repeat and mix) -> uint8 RGB [B, H, W, 3].
+    def render(self, portraits: Sequence[Portrait], motions: Motion) -> list[Image]:
+        """One frame of each portrait (they may repeat and mix) -> B times uint8 RGB [H, W, 3], each
+        of its portrait's size.
 
         ``motions``: absolute, one frame per portrait. Raises ValueError on unequal lengths.
         """

@@ -168,8 +168,8 @@ def test_batches_mix_portraits_and_equal_single_frames(
         [renderer.drive(p, POSES[key]) for p, key in zip(order, keys, strict=True)]
     )
     batch = renderer.render(order, motions)
-    assert batch.shape == (4, SIDE_PX, SIDE_PX, 3)
-    assert batch.dtype == np.uint8
+    assert [frame.shape for frame in batch] == [(SIDE_PX, SIDE_PX, 3)] * 4
+    assert {frame.dtype for frame in batch} == {np.dtype(np.uint8)}
     for index, portrait in enumerate(order):
         alone = renderer.render([portrait], motions[index : index + 1])[0]
         np.testing.assert_array_equal(batch[index], alone)

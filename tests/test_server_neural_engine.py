@@ -58,8 +58,8 @@ def test_a_voice_moves_a_portrait_to_its_picture(engine: Engine) -> None:
     assert len(set(moving)) > 1
     lips = [motion.exp[0] for motion in session.motions]
     assert any(not np.array_equal(lips[0], other) for other in lips[1:])
-    frame = engine.renderer.render([portrait], session.motions[-1])
-    assert frame.shape == (1, 512, 512, 3)
+    (frame,) = engine.renderer.render([portrait], session.motions[-1])
+    assert frame.shape == (512, 512, 3)
     assert frame.std() > 10
 
 

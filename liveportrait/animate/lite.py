@@ -1,7 +1,7 @@
 """Animate through the lite engine: the driver's face points move the source's own pixels."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from liveportrait.animate.lite_motion import (
 )
 from liveportrait.animate.lite_template import template_motion
 from liveportrait.animation.template import MotionTemplate, load_template
-from liveportrait.lite.crop import IN_PHOTOGRAPH, PORTRAIT, SIDE_PX
 from liveportrait.lite.engine import LitePortrait, LiteRenderer
 from liveportrait.pipeline import read_ahead
 from liveportrait.source.media import (
@@ -26,16 +25,13 @@ from liveportrait.source.media import (
     read_picture,
     read_source,
 )
-from liveportrait.source.paste_back import PasteBackPool, PasteJob, PasteMask, prepare_mask
 from models.device import DevicePolicy
 from models.errors import ConfigError, PortraitError
 from models.face_landmarks import MediaPipeDetector
 from models.motion import Motion, rotation_matrix
 from models.shapes import KEYPOINTS, FloatArray, Image
 
-_EDGE_PX = 40  # over which the crop fades into the photograph; hardly anything moves there
 _AHEAD = 4
-_NO_MASK = PasteMask((0, 0), 0, 0, np.zeros((0, 0, 1), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def lite_animation(job: AnimateJob, steps: Steps) -> Animation:
     fps = source.fps if isinstance(source, VideoFrames) else None
     driver = _read_driver(job, fps, steps)
     first = source if isinstance(source, np.ndarray) else next(iter(source))
-    portrait = renderer.prepare(first, IN_PHOTOGRAPH if job.paste_back else PORTRAIT)
+    portrait = renderer.prepare_whole(first) if job.paste_back else renderer.prepare(first)
     motion = driver.motion(job, portrait.source)
     if isinstance(source, VideoFrames):
         if not job.paste_back:
@@ -97,12 +93,8 @@ def lite_animation(job: AnimateJob, steps: Steps) -> Animation:
         shots = _photo_shots(renderer, source, portrait, motion, job)
         frames = len(motion)
     steps.expect(frames)
-    size = (first.shape[1], first.shape[0]) if job.paste_back else (SIDE_PX, SIDE_PX)
-    if job.paste_back:
-        pictures = PasteBackPool(job.workers).run(_paste_jobs(renderer, shots))
-    else:
-        pictures = (_rendered(renderer, shot) for shot in shots)
-    return Animation(driver.fps, frames, size, read_ahead(pictures, _AHEAD))
+    pictures = (_rendered(renderer, shot) for shot in shots)
+    return Animation(driver.fps, frames, portrait.size, read_ahead(pictures, _AHEAD))
 
 
 def _read_driver(job: AnimateJob, fps: float | None, steps: Steps) -> _Driver:
@@ -144,7 +136,7 @@ def _video_shots(
         at = frame if len(motion) > 1 else 0
         moved = motion[at : at + 1]
         try:
-            portrait = renderer.prepare(photo, IN_PHOTOGRAPH)
+            portrait = renderer.prepare_whole(photo)
         except PortraitError:
             yield _Shot(photo, None, moved)
         else:
@@ -162,27 +154,6 @@ def _driven(renderer: LiteRenderer, portrait: LitePortrait, motion: Motion, regi
 
 
 def _rendered(renderer: LiteRenderer, shot: _Shot) -> Image:
-    assert shot.portrait is not None
-    frame: Image = renderer.render([shot.portrait], shot.motion)[0]
-    return frame
-
-
-def _paste_jobs(renderer: LiteRenderer, shots: Iterable[_Shot]) -> Iterator[PasteJob]:
-    template = edge_mask()
-    matrix, mask = np.zeros((3, 3), np.float32), _NO_MASK
-    for shot in shots:
-        size = (shot.photo.shape[1], shot.photo.shape[0])
-        if shot.portrait is None:
-            yield PasteJob(shot.photo, matrix, shot.photo, replace(_NO_MASK, size=size))
-            continue
-        if not np.array_equal(matrix, shot.portrait.to_photo):  # a photograph has one place
-            matrix = shot.portrait.to_photo
-            mask = prepare_mask(matrix, size, template)
-        yield PasteJob(_rendered(renderer, shot), matrix, shot.photo, mask)
-
-
-def edge_mask() -> Image:
-    """uint8 [SIDE, SIDE]: 0 on the crop's edge, 255 from ``_EDGE_PX`` on."""
-    place = np.arange(SIDE_PX)
-    inside = np.minimum(place, place[::-1]) / _EDGE_PX
-    return np.asarray(255 * np.clip(np.minimum(inside[:, None], inside), 0, 1), np.uint8)
+    if shot.portrait is None:
+        return shot.photo
+    return renderer.render([shot.portrait], shot.motion)[0]

@@ -2,7 +2,8 @@
 and mouth. Every frame is made from the photograph's own pixels at full resolution."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from liveportrait.lite.crop import (
     PORTRAIT,
     SIDE_PX,
     Crop,
-    Framing,
     choose_face,
     crop_face,
+    crop_in_place,
+    margin_of,
 )
 from liveportrait.lite.drive import drive_portrait
 from liveportrait.lite.eyes import (
@@ -31,16 +33,19 @@ from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_ring
 from liveportrait.lite.mouth import MouthFrame, MouthPaint, paint_mouth, prepare_mouth
 from liveportrait.lite.mouth_bank import load_mouth_bank
 from liveportrait.lite.raster import FlowRaster
+from liveportrait.lite.surroundings import WholePicture, fitted_photo, whole_picture
+from liveportrait.output import OutputChoices, OutputOptions
 from liveportrait.renderer import Portrait
 from models.device import DevicePolicy
 from models.errors import NoFaceError
 from models.face_keypoints import FACE_OVAL, KEYPOINT_INDICES, fit_pose, landmarks_to_motion
-from models.face_landmarks import MediaPipeDetector
+from models.face_landmarks import FaceLandmarks, MediaPipeDetector
 from models.motion import Motion, rotation_matrix
 from models.shapes import AnyArray, FloatArray, Image
 
 _LID_KEYPOINTS = slice(14, 18)
-_MARGIN = np.array([MARGIN_PX, MARGIN_PX, 0], np.float32)
+_USUAL = OutputOptions()
+_KEPT_RASTERS = 8  # one for every side of square in use; 12 MB for the largest usual one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +56,31 @@ class LitePortrait:
     source: Motion  # T == 1
     texture: Image  # the square with its margin
     texture_points: FloatArray  # [V, 2] where each mesh vertex takes its colour, texture pixels
-    points: FloatArray  # [L, 3] the face mesh in frame pixels
+    points: FloatArray  # [L, 3] the face mesh in the square's pixels
     head: FloatArray  # [L, 3] the same mesh, own expression and all, along the head's axes
     own_exp: FloatArray  # [K, 3] that expression, along the head's axes
     rings: Rings
     mouth: MouthPaint
     mouth_width: float  # canonical units
     glasses: Glasses | None
-    to_photo: FloatArray  # [3, 3] places in the frame -> places in the photograph, pixels
-    size: tuple[int, int] = (SIDE_PX, SIDE_PX)
+    to_photo: FloatArray  # [3, 3] places in the square -> places in the photograph, pixels
+    side_px: int = SIDE_PX  # of the square in which the face moves
+    whole: WholePicture | None = None  # what that square is put back into; None: it is the frame
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its frames."""
+        return self.whole.size if self.whole else (self.side_px, self.side_px)
+
+    @property
+    def margin_px(self) -> int:
+        """Of texture beyond each edge of the square."""
+        return margin_of(self.side_px)
+
+    @property
+    def px(self) -> float:
+        """How wide is what a pixel is wide in a square of SIDE_PX."""
+        return self.side_px / SIDE_PX
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +105,7 @@ class LiteRenderer:
     engine = "lite"
     width = SIDE_PX
     height = SIDE_PX
+    choices = OutputChoices()
 
     def __init__(self, policy: DevicePolicy, weights: Path) -> None:
         import cv2
@@ -94,40 +116,57 @@ class LiteRenderer:
         self._task = weights / "face_landmarker.task"
         self._detector: MediaPipeDetector | None = None
         self._triangles = face_triangles(self._map.triangles)
-        self._raster = FlowRaster(SIDE_PX, MARGIN_PX)
+        self._raster_of = lru_cache(_KEPT_RASTERS)(FlowRaster)
         corner = np.zeros((self._triangles.max() + 1, 3), np.float32)
-        self._raster(self._triangles, corner, corner[:, :2])  # compile before the first frame
+        usual = self._raster_of(SIDE_PX, MARGIN_PX)
+        usual(self._triangles, corner, corner[:, :2])  # compile before the first frame
         self.stages: dict[str, Stage] = {
             "warp": self._warp,
             "eyes": self._paint_eyes,
             "mouth": self._paint_mouth,
         }
 
-    def prepare(self, image: Image, framing: Framing = PORTRAIT) -> LitePortrait:
-        """See ``Renderer.prepare``. ``framing``: how much of the photograph a frame shows."""
-        if self._detector is None:  # a worker that gets its portraits ready-made needs none
-            self._detector = MediaPipeDetector(self._task, search_tiles=True)
-        face = choose_face(self._detector.detect(image))
-        crop = crop_face(image, face, framing)
-        inner = slice(MARGIN_PX, MARGIN_PX + SIDE_PX)
-        frame = np.ascontiguousarray(crop.texture[inner, inner])
-        again = self._detector.detect(frame)
+    def prepare(self, image: Image, options: OutputOptions = _USUAL) -> LitePortrait:
+        """See ``Renderer.prepare``."""
+        face = choose_face(self._detect(image))
+        if options.framing == "full":
+            return self._prepare_whole(*fitted_photo(image, face, options.size))
+        crop = crop_face(image, face, PORTRAIT, options.size)
+        return self._prepare_crop(crop, face)
+
+    def prepare_whole(self, picture: Image) -> LitePortrait:
+        """A portrait whose frames are ``picture`` [H, W, 3], pixel for pixel but for the face.
+
+        Raises as ``prepare``.
+        """
+        return self._prepare_whole(picture, choose_face(self._detect(picture)))
+
+    def _prepare_whole(self, picture: Image, face: FaceLandmarks) -> LitePortrait:
+        crop = crop_in_place(picture, face)
+        return replace(self._prepare_crop(crop, face), whole=whole_picture(picture, crop))
+
+    def _prepare_crop(self, crop: Crop, face: FaceLandmarks) -> LitePortrait:
+        again = self._detect(crop.frame)
         return self.measure(crop, again[0].points if again else crop.to_frame(face.points))
 
+    def _detect(self, image: Image) -> list[FaceLandmarks]:
+        if self._detector is None:  # a worker that gets its portraits ready-made needs none
+            self._detector = MediaPipeDetector(self._task, search_tiles=True)
+        return self._detector.detect(image)
+
     def measure(self, crop: Crop, points: FloatArray) -> LitePortrait:
-        """The portrait in a square whose face mesh [L, 3] (frame pixels) is known.
+        """The portrait in a square whose face mesh [L, 3] (its pixels) is known.
 
         Raises NoFaceError when the mesh is no face's.
         """
-        inner = slice(MARGIN_PX, MARGIN_PX + SIDE_PX)
-        frame = np.ascontiguousarray(crop.texture[inner, inner])
         source, canonical = landmarks_to_motion(points[None])
         scale, turn, shift = (part[0] for part in fit_pose(points[None], canonical))
         head = ((points - shift) / scale @ turn.T).astype(np.float32)
         if not np.isfinite(head).all():
             raise NoFaceError("the face could not be measured; accepted is a whole face")
         rings = place_rings(points, scale, turn, shift)
-        vertices = np.concatenate([colour_places(points), rings.points[:, :2]]) + MARGIN_PX
+        margin = np.array([crop.margin_px, crop.margin_px, 0], np.float32)
+        vertices = np.concatenate([colour_places(points), rings.points[:, :2]])
         return LitePortrait(
             canonical=canonical[KEYPOINT_INDICES],
             source=source,
@@ -136,11 +175,12 @@ class LiteRenderer:
             head=head,
             own_exp=head[KEYPOINT_INDICES] - canonical[KEYPOINT_INDICES],
             rings=rings,
-            texture_points=vertices.astype(np.float32),
-            mouth=prepare_mouth(self._bank, frame, points, canonical),
+            texture_points=(vertices + crop.margin_px).astype(np.float32),
+            mouth=prepare_mouth(self._bank, crop.frame, points, canonical),
             mouth_width=float(np.linalg.norm(canonical[61] - canonical[291])),
-            glasses=find_glasses(crop.texture, points + _MARGIN),
+            glasses=find_glasses(crop.texture, points + margin, crop.px),
             to_photo=crop.to_photo,
+            side_px=crop.side_px,
         )
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:
@@ -148,17 +188,21 @@ class LiteRenderer:
         own = _as_lite(portrait)
         return drive_portrait(own.source, generated, own.mouth_width / self._map.mouth_width)
 
-    def render(self, portraits: Sequence[Portrait], motions: Motion) -> AnyArray:
+    def render(self, portraits: Sequence[Portrait], motions: Motion) -> list[Image]:
         """See ``Renderer.render``."""
         if len(portraits) != len(motions):
             raise ValueError(f"{len(portraits)} portraits but {len(motions)} frames of motion")
-        frames = np.empty((len(portraits), SIDE_PX, SIDE_PX, 3), np.uint8)
-        for index, portrait in enumerate(portraits):
-            own = _as_lite(portrait)
-            moved = self.move(own, motions[index : index + 1])
-            for stage in self.stages.values():
-                stage(frames[index], own, moved)
-        return frames
+        return [
+            self._frame(_as_lite(portrait), motions[index : index + 1])
+            for index, portrait in enumerate(portraits)
+        ]
+
+    def _frame(self, portrait: LitePortrait, motion: Motion) -> Image:
+        square = np.empty((portrait.side_px, portrait.side_px, 3), np.uint8)
+        moved = self.move(portrait, motion)
+        for stage in self.stages.values():
+            stage(square, portrait, moved)
+        return portrait.whole.around(square) if portrait.whole else square
 
     def _moved_head(
         self, portrait: LitePortrait, offsets: FloatArray, openness: FloatArray
@@ -194,16 +238,18 @@ class LiteRenderer:
         targets = np.concatenate([moved.points, rings]).astype(np.float32)
         colours = portrait.texture_points.copy()
         move_lid_colours(colours, moved.openness)
-        whole, part = self._raster(self._triangles, targets, colours)
+        raster = self._raster_of(portrait.side_px, portrait.margin_px)
+        whole, part = raster(self._triangles, targets, colours)
         cv2.remap(portrait.texture, whole, part, cv2.INTER_LINEAR, frame, cv2.BORDER_REPLICATE)
 
     def _paint_eyes(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
         source = portrait.points[:, :2]
-        eyes = EyeFrame(moved.points[:, :2], source, moved.openness, portrait.glasses)
-        paint_eyes(frame, portrait.texture, MARGIN_PX, eyes)
+        eyes = EyeFrame(moved.points[:, :2], source, moved.openness, portrait.glasses, portrait.px)
+        paint_eyes(frame, portrait.texture, portrait.margin_px, eyes)
 
     def _paint_mouth(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
-        mouth = MouthFrame(moved.points[:, :2], moved.head, moved.scale, moved.turn, moved.shift)
+        pose = (moved.scale, moved.turn, moved.shift)
+        mouth = MouthFrame(moved.points[:, :2], moved.head, *pose, portrait.px)
         paint_mouth(frame, portrait.mouth, mouth)
 
 

@@ -19,7 +19,9 @@ _ABOVE = np.array(  # the row of points over each upper lid, and under each lowe
 )
 _BELOW = np.array([[25, 110, 24, 23, 22, 26, 112], [255, 339, 254, 253, 252, 256, 341]], np.int64)
 _UPPER_SKIN_COLOUR, _LOWER_SKIN_COLOUR = 0.75, 0.55  # of the way to the skin, lids shut
-_LASH_DARKNESS = 0.65
+_LASH_DARKNESS = 0.6
+_LASHES_FROM, _LASHES_OVER = 0.95, 0.45  # openness below which lashes are drawn, and how softly
+_LID_SHADOW, _LID_SHADOW_SHARE = 0.4, 0.2  # darkness, and depth over the eye's width
 _SMOOTH_FROM, _SMOOTH_TO = 0.6, 0.2  # openness between which the skin of a lid is smoothed
 _SKIN_SHARE = 0.25  # of a lid's way that the skin next to it goes along
 LID_OUTLINES = np.concatenate([UPPER_LIDS, LOWER_LIDS[:, -2:0:-1]], 1)  # [2, 16], around each eye
@@ -84,30 +86,55 @@ class EyeFrame:
     source: FloatArray  # [L, 2] the face mesh in the portrait
     openness: FloatArray  # [2]
     glasses: Glasses | None = None
+    px: float = 1.0  # how wide is what a usual frame's pixel is wide
 
 
 def paint_eyes(frame: Image, texture: Image, margin: int, eyes: EyeFrame) -> None:
     """Draw both eyeballs into ``frame`` [H, W, 3] in place, inside the lids."""
     for eye in range(2):
-        lashes = float(np.clip((0.45 - eyes.openness[eye]) / 0.45, 0.0, 1.0))
-        if lashes > 0:
+        if eyes.openness[eye] < _SMOOTH_FROM:
             _smooth_lid(frame, eyes, eye)
-            line = 0.5 * (eyes.moved[UPPER_LIDS[eye]] + eyes.moved[LOWER_LIDS[eye]])
-            darken_line(frame, line, _LASH_DARKNESS * lashes, 1.3)
+        _paint_ball(frame, texture, margin, eyes, eye)
+        lashes = float(np.clip((_LASHES_FROM - eyes.openness[eye]) / _LASHES_OVER, 0.0, 1.0))
+        if lashes > 0:
+            upper, lower = eyes.moved[UPPER_LIDS[eye]], eyes.moved[LOWER_LIDS[eye]]
+            shut = float(np.clip(1.0 - eyes.openness[eye] / 0.3, 0.0, 1.0))
+            line = upper + 0.5 * shut * (lower - upper)
+            darken_line(frame, line, _LASH_DARKNESS * lashes, 1.3 * eyes.px)
             if eyes.glasses is not None:
                 _paint_rim(frame, texture, margin, eyes, eye)
-        outline = eyes.moved[LID_OUTLINES[eye]]
-        low = np.floor(outline.min(0)).astype(int) - 2
-        high = np.ceil(outline.max(0)).astype(int) + 3
-        left, top = np.maximum(low, 0)
-        right, bottom = np.minimum(high, [frame.shape[1], frame.shape[0]])
-        if right - left < 4 or bottom - top < 2:
-            continue
-        # OpenCV draws at least a line, even of a slit that is shut
-        slit = float(np.clip(eyes.openness[eye] / 0.15, 0.0, 1.0))
-        mask = slit * soft_polygon(outline, left, top, right, bottom)
-        ball = _eyeball(texture, margin, eyes, eye, (left, top, right, bottom))
-        blend(frame[top:bottom, left:right], ball, mask)
+
+
+def _paint_ball(frame: Image, texture: Image, margin: int, eyes: EyeFrame, eye: int) -> None:
+    outline = eyes.moved[LID_OUTLINES[eye]]
+    low = np.floor(outline.min(0)).astype(int) - 2
+    high = np.ceil(outline.max(0)).astype(int) + 3
+    left, top = np.maximum(low, 0)
+    right, bottom = np.minimum(high, [frame.shape[1], frame.shape[0]])
+    if right - left < 4 or bottom - top < 2:
+        return
+    # OpenCV draws at least a line, even of a slit that is shut
+    slit = float(np.clip(eyes.openness[eye] / 0.15, 0.0, 1.0))
+    mask = slit * soft_polygon(outline, left, top, right, bottom)
+    ball = _eyeball(texture, margin, eyes, eye, (left, top, right, bottom))
+    if eyes.openness[eye] < 1.0:
+        ball = _in_lid_shadow(ball, eyes, eye, (left, top))
+    blend(frame[top:bottom, left:right], ball, mask)
+
+
+def _in_lid_shadow(ball: Image, eyes: EyeFrame, eye: int, corner: tuple[int, int]) -> Image:
+    """An eyeball [h, w, 3] at ``corner`` under its lowered upper lid: the shadow and the lashes
+    that the photograph has at its own lid come down with the lid."""
+    upper = eyes.moved[UPPER_LIDS[eye]] - np.array(corner)
+    order = np.argsort(upper[:, 0], kind="stable")
+    lid = np.interp(np.arange(ball.shape[1]), upper[order, 0], upper[order, 1])
+    there = eyes.source[UPPER_LIDS[eye]]
+    gap = eyes.moved[LOWER_LIDS[eye], 1].max() - eyes.moved[UPPER_LIDS[eye], 1].min()
+    reach = min(_LID_SHADOW_SHARE * np.linalg.norm(there[-1] - there[0]), 0.5 * gap) + 1e-3
+    below = np.arange(ball.shape[0])[:, None] - lid  # pixels under the lid's edge
+    closing = float(np.clip((1.0 - eyes.openness[eye]) / 0.35, 0.0, 1.0))
+    shade = 1.0 - _LID_SHADOW * closing * np.clip(1.0 - below / reach, 0.0, 1.0)
+    return (ball * shade[..., None]).astype(np.uint8)  # type: ignore[no-any-return]
 
 
 def _smooth_lid(frame: Image, eyes: EyeFrame, eye: int) -> None:
@@ -119,13 +146,14 @@ def _smooth_lid(frame: Image, eyes: EyeFrame, eye: int) -> None:
     right, bottom = np.minimum(
         np.ceil(skin.max(0)).astype(int) + 9, [frame.shape[1], frame.shape[0]]
     )
-    if right - left < 20 or bottom - top < 18:
+    if right - left < 20 * eyes.px or bottom - top < 18 * eyes.px:
         return
     share = (_SMOOTH_FROM - float(eyes.openness[eye])) / (_SMOOTH_FROM - _SMOOTH_TO)
     mask = np.clip(share, 0, 1) * soft_polygon(skin, left, top, right, bottom)
-    mask = cv2.GaussianBlur(mask, (0, 0), 1.5)
+    mask = cv2.GaussianBlur(mask, (0, 0), 1.5 * eyes.px)
     patch = frame[top:bottom, left:right]
-    blend(patch, cv2.blur(cv2.blur(patch, (13, 3)), (9, 3)), mask)
+    widths = [2 * round(width * eyes.px / 2) + 1 for width in (12, 8, 2)]
+    blend(patch, cv2.blur(cv2.blur(patch, (widths[0], widths[2])), (widths[1], widths[2])), mask)
 
 
 def _paint_rim(frame: Image, texture: Image, margin: int, eyes: EyeFrame, eye: int) -> None:

@@ -19,11 +19,14 @@ class Glasses:
     rim: AnyArray  # [H, W] uint8, over the texture: 255 on what is surely connected to the bridge
 
 
-def find_glasses(texture: Image, points: FloatArray) -> Glasses | None:
-    """Glasses of a face [L, 3] (pixels of ``texture``), or None where nothing lies on the nose."""
+def find_glasses(texture: Image, points: FloatArray, px: float = 1.0) -> Glasses | None:
+    """Glasses of a face [L, 3] (pixels of ``texture``), or None where nothing lies on the nose.
+
+    ``px``: how many of its pixels are as wide as one at frame size.
+    """
     if bridge_dip(texture, points) < _BRIDGE_DIP:
         return None
-    return Glasses(_rim_mask(texture, points))
+    return Glasses(_rim_mask(texture, points, px))
 
 
 def bridge_dip(texture: Image, points: FloatArray) -> float:
@@ -48,12 +51,13 @@ def bridge_dip(texture: Image, points: FloatArray) -> float:
     return float((1 - profile / np.maximum(filled, 1.0)).max())
 
 
-def _rim_mask(texture: Image, points: FloatArray) -> AnyArray:
+def _rim_mask(texture: Image, points: FloatArray, px: float) -> AnyArray:
     """Thin dark things that hang together with the bridge, the eyes themselves left out."""
     import cv2
 
     darkest = texture.min(-1)
-    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_RIM_PX, _RIM_PX))
+    widest = 2 * round(_RIM_PX * px / 2) + 1
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (widest, widest))
     filled = cv2.morphologyEx(darkest, cv2.MORPH_CLOSE, ellipse).astype(np.float32)
     thin = ((1 - darkest / np.maximum(filled, 1.0)) > _RIM_DIP).astype(np.uint8)
     for eye in range(2):
@@ -66,5 +70,5 @@ def _rim_mask(texture: Image, points: FloatArray) -> AnyArray:
     right, bottom = np.round(nose + half).astype(int)
     touching = np.setdiff1d(np.unique(parts[top:bottom, left:right]), [0])
     rim = (np.isin(parts, touching) * 255).astype(np.uint8)
-    rim = cv2.morphologyEx(rim, cv2.MORPH_CLOSE, np.ones((3, 21), np.uint8))
+    rim = cv2.morphologyEx(rim, cv2.MORPH_CLOSE, np.ones((3, 2 * round(10 * px) + 1), np.uint8))
     return cv2.GaussianBlur(cv2.dilate(rim, np.ones((3, 3), np.uint8)), (0, 0), 0.8)  # type: ignore[no-any-return]

@@ -25,12 +25,13 @@ from liveportrait.lite.paint import blend, darken_line, soft_polygon
 from models.face_keypoints import LOWER_INNER_LIP, UPPER_INNER_LIP, lip_gap
 from models.shapes import AnyArray, FloatArray, Image
 
-_OUTLINE = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP[-2:0:-1]])  # [20], around the opening
-_EDGE_BELOW_LIPS_UNITS = 3.6  # upper incisors end this far below where resting lips meet
+OUTLINE = np.concatenate([UPPER_INNER_LIP, LOWER_INNER_LIP[-2:0:-1]])  # [20], around the opening
+EDGE_BELOW_LIPS_UNITS = 3.6  # upper incisors end this far below where resting lips meet
 _FOLLOW_SHARE = 0.5
 _LOWER_EDGE_UNITS = 2.2  # lower incisors rise this far above the lower lip of a wide open mouth
 _SMALLEST_GAP_UNITS = 0.5
 _SEAM_GAP_UNITS = 1.5
+_SHADOW_POWERS = np.array([0.8, 1.1, 1.15], np.float32)  # of red, green and blue
 _SEAM_DARKNESS = 0.5
 _OWN_TEETH_GAP = 0.05  # over the eye distance: from here on a portrait shows its own teeth
 
@@ -62,8 +63,8 @@ def prepare_mouth(
     paint = MouthPaint(
         _toned(mouth.upper, gain),
         _toned(mouth.lower, gain * 0.9),
-        _toned(mouth.cavity, gain * 0.55),
-        np.array([middle, canonical[13, 1] + _EDGE_BELOW_LIPS_UNITS], np.float32),
+        _toned(mouth.cavity, gain * 0.8),
+        np.array([middle, canonical[13, 1] + EDGE_BELOW_LIPS_UNITS], np.float32),
         float(canonical[[13, 14], 2].mean()) + TEETH_BEHIND_LIPS_UNITS,
     )
     if lip_gap(points[None])[0] > _OWN_TEETH_GAP:
@@ -147,6 +148,7 @@ class MouthFrame:
     scale: float
     turn: FloatArray  # [3, 3]
     shift: FloatArray  # [3]
+    px: float = 1.0  # how wide is what a usual frame's pixel is wide
 
 
 def paint_mouth(frame: Image, paint: MouthPaint, mouth: MouthFrame) -> None:
@@ -155,10 +157,10 @@ def paint_mouth(frame: Image, paint: MouthPaint, mouth: MouthFrame) -> None:
     gap = float(gaps.max())
     if paint.seam and gap < _SEAM_GAP_UNITS:
         line: FloatArray = 0.5 * (mouth.pixels[UPPER_INNER_LIP] + mouth.pixels[LOWER_INNER_LIP])
-        darken_line(frame, line, _SEAM_DARKNESS * (1.0 - gap / _SEAM_GAP_UNITS), 1.0)
+        darken_line(frame, line, _SEAM_DARKNESS * (1.0 - gap / _SEAM_GAP_UNITS), mouth.px)
     if gap < _SMALLEST_GAP_UNITS:
         return
-    outline = mouth.pixels[_OUTLINE]
+    outline = mouth.pixels[OUTLINE]
     left, top = np.maximum(np.floor(outline.min(0)).astype(int) - 2, 0)
     right, bottom = np.minimum(
         np.ceil(outline.max(0)).astype(int) + 3, [frame.shape[1], frame.shape[0]]
@@ -212,13 +214,15 @@ def _interior(
     low_edge = mouth.head[14, 1] - rise
     low = sample(paint.lower, column, (y - low_edge) * PX_PER_UNIT + LOWER_EDGE_ROW)
     # a raised lip would bare more gum than a mouth has: let the teeth follow it a little
-    raised = max(0.0, paint.upper_at[1] - _EDGE_BELOW_LIPS_UNITS - float(mouth.head[13, 1]))
+    raised = max(0.0, paint.upper_at[1] - EDGE_BELOW_LIPS_UNITS - float(mouth.head[13, 1]))
     edge = paint.upper_at[1] - _FOLLOW_SHARE * raised
     high = sample(paint.upper, column, (y - edge) * PX_PER_UNIT + UPPER_EDGE_ROW)
     inner += (low[..., :3] - inner) * (low[..., 3:] / 255.0)
     inner += (high[..., :3] - inner) * (high[..., 3:] / 255.0)
-    # little light comes in: less under the upper lip, towards the corners and in a narrow mouth
-    under_lip = 0.68 + 0.32 * np.clip((y - lip_up) / 4.0, 0, 1)
+    # little light comes in: less under the upper lip, towards the corners and in a narrow mouth,
+    # and what comes has been on lips and gums: shadows in a mouth are red
+    under_lip = 0.72 + 0.28 * np.clip((y - lip_up) / 4.0, 0, 1)
     corners = 0.35 + 0.65 * np.clip(np.minimum(x - first, last - x) / 16.0, 0, 1)
-    opening = 0.75 + 0.25 * min(1.0, gap / 12.0)
-    return inner * (under_lip * corners * opening)[..., None]  # type: ignore[no-any-return]
+    opening = 0.82 + 0.18 * min(1.0, gap / 12.0)
+    shade = (under_lip * corners * opening)[..., None]
+    return inner * shade**_SHADOW_POWERS  # type: ignore[no-any-return]

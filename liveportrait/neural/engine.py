@@ -15,7 +15,8 @@ import numpy as np
 from liveportrait.animation.keypoints import transform
 from liveportrait.networks.networks import Networks
 from liveportrait.neural.explicit_motion import implicit_motion
-from liveportrait.neural.portrait import SIDE_PX, NeuralPortrait, as_neural
+from liveportrait.neural.portrait import SIDE_PX, NeuralPortrait, as_neural, whole_photo
+from liveportrait.output import OutputChoices, OutputOptions
 from liveportrait.renderer import MotionLayout, Portrait, RendererChoice
 from liveportrait.runtime.decoder import FrameDecoder, SourceFeatures, load_decoder
 from liveportrait.source.crop import HUMAN_SOURCE, crop_image
@@ -23,10 +24,11 @@ from liveportrait.source.faces import AnalysedFace, FaceAnalyser, choose_analyse
 from models.device import DevicePolicy
 from models.errors import FaceTooSmallError
 from models.motion import Motion, rotation_matrix
-from models.shapes import AnyArray, Image
+from models.shapes import Image
 
 CACHED_PORTRAITS = 32  # features of one are 8 MB
 MIN_FACE_PX = 64  # from the brows to the chin
+_USUAL = OutputOptions()
 SECOND_FACE_SHARE = 0.16  # of the first one's area: from here on it is no bystander
 
 
@@ -37,6 +39,7 @@ class NeuralRenderer:
     engine = "liveportrait"
     width = SIDE_PX
     height = SIDE_PX
+    choices = OutputChoices(backgrounds=("none",))
 
     def __init__(
         self,
@@ -52,8 +55,9 @@ class NeuralRenderer:
         self._features: OrderedDict[str, SourceFeatures] = OrderedDict()
         self._lock = RLock()
 
-    def prepare(self, image: Image) -> NeuralPortrait:
+    def prepare(self, image: Image, options: OutputOptions = _USUAL) -> NeuralPortrait:
         """See ``Renderer.prepare``."""
+        self.choices.check(options, self.engine)
         face = portrait_face(self._analyser.find(image))
         crop = crop_image(image, face.crop_points, HUMAN_SOURCE)
         with self._lock:
@@ -68,6 +72,10 @@ class NeuralRenderer:
             crop_256=crop.image_256,
             to_photo=crop.to_photo,
             key=key,
+            side_px=options.size,
+            whole=whole_photo(image, crop.to_photo, options.size)
+            if options.framing == "full"
+            else None,
         )
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:
@@ -87,12 +95,12 @@ class NeuralRenderer:
             own.exp + generated.exp,
         )
 
-    def render(self, portraits: Sequence[Portrait], motions: Motion) -> AnyArray:
+    def render(self, portraits: Sequence[Portrait], motions: Motion) -> list[Image]:
         """See ``Renderer.render``. One call of the networks for the whole batch."""
         if len(portraits) != len(motions):
             raise ValueError(f"{len(portraits)} portraits but {len(motions)} frames of motion")
         if not portraits:
-            return np.empty((0, SIDE_PX, SIDE_PX, 3), np.uint8)
+            return []
         mine = [as_neural(portrait) for portrait in portraits]
         x_s = np.concatenate([portrait.x_s for portrait in mine])
         canonical = np.stack([portrait.canonical for portrait in mine])
@@ -101,7 +109,8 @@ class NeuralRenderer:
         with self._lock:
             x_d = self._decoder.retargeters.stitch(x_s, x_d)
             sources = [self._remember(portrait.key, portrait.crop_256) for portrait in mine]
-            return self._decoder.decode(sources, x_s, x_d)
+            crops = self._decoder.decode(sources, x_s, x_d)
+        return [portrait.shown(crop) for portrait, crop in zip(mine, crops, strict=True)]
 
     def _remember(self, key: str, crop_256: Image) -> SourceFeatures:
         """The device's features of a crop, made when they are not there (any more)."""

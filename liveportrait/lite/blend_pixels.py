@@ -1,0 +1,44 @@
+"""Laying pictures over each other, one pass over their bytes."""
+
+import functools
+from collections.abc import Callable
+
+from models.shapes import AnyArray
+
+Kernel = Callable[..., None]
+
+
+def _blend(above: AnyArray, share: AnyArray, below: AnyArray) -> None:
+    """numba's input; see ``blend_pixels``. 255ths are rounded to the nearest."""
+    height, width = share.shape
+    for y in range(height):
+        for x in range(width):
+            part = int(share[y, x])
+            if part == 255:
+                for c in range(3):
+                    below[y, x, c] = above[y, x, c]
+            elif part:
+                for c in range(3):
+                    mixed = above[y, x, c] * part + below[y, x, c] * (255 - part)
+                    below[y, x, c] = (mixed + 127) // 255
+
+
+@functools.cache
+def _kernel() -> Kernel:
+    """The loop above as machine code; kept on disk where that is allowed."""
+    from numba import njit
+
+    try:
+        compiled: Kernel = njit(cache=True)(_blend)
+    except RuntimeError:  # numba found no folder that it may write its cache to
+        compiled = njit(_blend)
+    return compiled
+
+
+def blend_pixels(above: AnyArray, share: AnyArray, below: AnyArray) -> None:
+    """Lay ``above`` over ``below``, in place of ``below``.
+
+    above: uint8 [H, W, 3 or 4], further channels are left out; share: uint8 [H, W], 255 is all of
+    ``above``, 0 leaves ``below`` bit for bit; below: uint8 [H, W, 3].
+    """
+    _kernel()(above, share, below)
