@@ -1,5 +1,7 @@
 """The motion room's command line: ``python -m dit COMMAND``."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -163,22 +165,28 @@ def evaluate(
     checkpoint: Annotated[Path, typer.Option(help="motion checkpoint")] = WEIGHTS / "motion/lite",
     encoder: EncoderOption = WEIGHTS / "encoder",
     speech: Annotated[Path | None, typer.Option(help="speech corpus, for closures")] = None,
-    report: Annotated[Path | None, typer.Option(help="folder for EVALUATION.md")] = None,
+    report: Annotated[Path | None, typer.Option(help="folder for report and sheets")] = None,
+    mode: Annotated[list[str] | None, typer.Option(help="live, chunk; both if not given")] = None,
+    split: Annotated[str, typer.Option(help="test, or validation to choose by")] = "test",
+    splits: Annotated[Path | None, typer.Option(help="table of another data set's splits")] = None,
+    minutes: Annotated[float, typer.Option(help="length of the stream for joints, drift")] = 10.0,
+    hop: Annotated[int, typer.Option(min=1, help="frames a live hop")] = 5,
+    lookahead: Annotated[int, typer.Option(min=1, help="frames of voice beyond a hop")] = 5,
+    bench: Annotated[bool, typer.Option(help="also measure milliseconds a stage")] = True,
 ) -> None:
-    """Compare generated lips with those of people who were never trained on."""
-    from dit.evaluate import evaluate as score
-    from dit.evaluate import markdown, write_report
-    from dit.generator import MotionGenerator
-    from models.device import DevicePolicy
-    from models.speech_encoder import SpeechEncoder
+    """Compare generated motion with that of people who were never trained on."""
+    from dit.evaluation.command import EvaluateJob, run_job
+    from models.errors import VisavisError
 
-    policy = DevicePolicy.for_this_machine()
-    generator = MotionGenerator.load(checkpoint, SpeechEncoder.load(encoder, policy), policy)
-    evaluations = [score(generator, data, speech, mode) for mode in ("live", "chunk")]
-    command = "python -m dit evaluate"
-    typer.echo(markdown(evaluations, command))
-    if report is not None:
-        write_report(evaluations, report, command)
+    command = "python -m dit evaluate " + shlex.join(sys.argv[2:])
+    try:
+        job = EvaluateJob(
+            data, checkpoint, encoder, speech, report, mode, split, splits, minutes, hop, lookahead
+        )
+        typer.echo(run_job(job, bench, command, lambda line: typer.echo(line, err=True)))
+    except VisavisError as error:
+        typer.echo(f"{error.code}: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 @app.command("probe-encoder")

@@ -36,7 +36,7 @@ from models.motion import concatenate as join_motions
 from models.shapes import FloatArray
 from models.speech import LOUDNESS_FLOOR_DB, SpeechFeatures, concatenate, frame_count
 from models.speech_encoder import EncodedHop, SpeechEncoder, SpeechEncoderStream
-from models.timing import CONTEXT_FRAMES, DEFAULT_HOP_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
+from models.timing import CONTEXT_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
 
 Mode = Literal["live", "chunk"]
 HISTORY_FRAMES = 1000  # how far back ``rewind`` reaches: 40 s
@@ -82,10 +82,10 @@ class MotionGenerator:
         mode: Mode,
         seed: int,
         controls: MotionControls | None = None,
-        hop_frames: int = DEFAULT_HOP_FRAMES,
+        hop_frames: int | None = None,
     ) -> "MotionStream":
-        """A new voice. Raises ConfigError for an unknown mode or a hop that the encoder's own hop
-        does not divide."""
+        """A new voice; live hops are the encoder's own when not given. Raises ConfigError for an
+        unknown mode or a hop that the encoder's own hop does not divide."""
         return MotionStream(self, mode, seed, controls or MotionControls(), hop_frames)
 
 
@@ -107,13 +107,14 @@ class MotionStream:
         mode: Mode,
         seed: int,
         controls: MotionControls,
-        hop_frames: int,
+        hop_frames: int | None,
     ) -> None:
         if mode not in ("live", "chunk"):
             raise ConfigError(f"mode is {mode!r}; accepted: live, chunk")
         self._encoder: SpeechEncoderStream = generator.encoder.start()
         self._grid_frames = generator.encoder.window.hop_frames
-        self.hop_frames = NEW_FRAMES if mode == "chunk" else hop_frames
+        whole_hops = NEW_FRAMES // self._grid_frames * self._grid_frames
+        self.hop_frames = whole_hops if mode == "chunk" else hop_frames or self._grid_frames
         if self.hop_frames < 1 or self.hop_frames % self._grid_frames:
             raise ConfigError(
                 f"hop_frames is {self.hop_frames}; accepted: multiples of {self._grid_frames}"
@@ -146,6 +147,11 @@ class MotionStream:
     def delay_frames(self) -> int:
         """Frames of voice beyond its own end that a frame may wait for, at worst."""
         return self.hop_frames - 1 + self.lookahead_frames
+
+    @property
+    def planned_frames(self) -> int:
+        """New frames of every plan, the look-ahead included."""
+        return self.hop_frames + self.lookahead_frames
 
     def push(self, samples: FloatArray) -> Motion:
         """More voice [n] at 16 kHz -> the frames it completed, often none.
@@ -225,7 +231,7 @@ class MotionStream:
     def _commit_hop(self, end: int) -> Motion:
         """Plan from the first frame not yet given out; commit a hop, but none from ``end`` on."""
         start = self.committed_frames
-        planned = self.hop_frames + self.lookahead_frames
+        planned = self.planned_frames
         at = start - self._past.first
         voice = concatenate([self._past.voice, self._ahead])[: at + planned]
         heard = max(0, at - CONTEXT_FRAMES)

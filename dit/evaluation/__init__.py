@@ -1,0 +1,1 @@
+"""How good generated motion is, on people who were never trained on: ``python -m dit evaluate``."""
