@@ -63,7 +63,7 @@ def test_the_sheet_shows_every_clip(data: Path) -> None:
     write_sheet(data / "lips.png", asked.clips, motions, result.clips, asked.baseline)
     one_row = replace(asked, clips=asked.clips[:1])
     write_sheet(data / "one.png", one_row.clips, motions[:1], result.clips[:1], asked.baseline)
-    both, one = (cv2.imread(str(data / name)) for name in ("lips.png", "one.png"))
+    both, one = (np.asarray(cv2.imread(str(data / name))) for name in ("lips.png", "one.png"))
     assert both.shape[0] > 1.5 * one.shape[0]
     assert (both.reshape(-1, 3).std(0) > 5).all()
 
