@@ -58,3 +58,26 @@ def test_rings_lie_around_and_behind_the_face(points: FloatArray) -> None:
     radius = [np.linalg.norm((p - centre)[:, :2], axis=1) for p in (points[FACE_OVAL], *rings)]
     assert all((outer > inner).all() for inner, outer in itertools.pairwise(radius))
     assert (rings[0, :, 2] > points[FACE_OVAL, 2]).all()
+
+
+def test_a_photographs_upper_edge_never_comes_down_into_the_picture(points: FloatArray) -> None:
+    canonical = landmarks_to_motion(points[None])[1]
+    scale, turn, shift = (part[0] for part in fit_pose(points[None], canonical))
+    forehead = float(points[FACE_OVAL, 1].min())
+    edge = forehead - 20  # hair is cut off
+    rings = place_rings(points, scale, turn, shift, edge)
+    free = place_rings(points, scale, turn, shift)
+    here = scale * (rings.head @ turn) + shift
+    none = np.zeros((len(FACE_OVAL), 3), np.float32)
+    sunk = move_rings(rings, here + np.array([0, 30, 0]), none) - rings.points
+    above = rings.points[:, 1] <= edge + 0.01
+    assert above.any()
+    np.testing.assert_array_equal(sunk[above, 1], 0.0)
+    # no triangle may cross the edge: every spoke that crosses it has a vertex upon it
+    crossing = (free.points.reshape(3, 36, 3)[:, :, 1] < edge).any(0)
+    reached = rings.points.reshape(3, 36, 3)[:, :, 1]
+    distance = np.abs(reached[:, crossing] - edge).min(0)
+    assert np.median(distance) < 0.01
+    risen = move_rings(rings, here - np.array([0, 30, 0]), none) - rings.points
+    assert risen[above, 1].min() < -10  # up and out of sight it moves as ever
+    np.testing.assert_allclose(sunk[rings.points[:, 1] > 300, 1].max(), 30 * 1.0, rtol=0.5)

@@ -55,6 +55,11 @@ class Crop:
         inner = slice(self.margin_px, self.margin_px + self.side_px)
         return np.ascontiguousarray(self.texture[inner, inner])
 
+    @property
+    def photo_top(self) -> float:
+        """The y in the frame of the photograph's upper edge, pixels; below 0 is out of sight."""
+        return -self.top * self.side_px / self.side
+
     def to_frame(self, points: FloatArray) -> FloatArray:
         """Photograph pixels [L, 3] -> frame pixels."""
         factor = self.side_px / self.side

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from liveportrait.background.cutout import Cutout, cut_out
+from liveportrait.background.segmentation import PersonSegmenter
+from liveportrait.blend_pixels import blend_pixels, compile_blending
 from liveportrait.lite.crop import (
     MARGIN_PX,
     PORTRAIT,
@@ -34,7 +37,7 @@ from liveportrait.lite.mouth import MouthFrame, MouthPaint, paint_mouth, prepare
 from liveportrait.lite.mouth_bank import load_mouth_bank
 from liveportrait.lite.raster import FlowRaster
 from liveportrait.lite.surroundings import WholePicture, fitted_photo, whole_picture
-from liveportrait.output import OutputChoices, OutputOptions
+from liveportrait.output import Background, OutputChoices, OutputOptions
 from liveportrait.renderer import Portrait
 from models.device import DevicePolicy
 from models.errors import NoFaceError
@@ -66,6 +69,7 @@ class LitePortrait:
     to_photo: FloatArray  # [3, 3] places in the square -> places in the photograph, pixels
     side_px: int = SIDE_PX  # of the square in which the face moves
     whole: WholePicture | None = None  # what that square is put back into; None: it is the frame
+    cutout: Cutout | None = None  # where another background is wanted: the texture's person and it
 
     @property
     def size(self) -> tuple[int, int]:
@@ -114,12 +118,14 @@ class LiteRenderer:
         self._map = load_keypoint_map(weights / "lite" / "keypoint_map.safetensors")
         self._bank = load_mouth_bank(weights / "lite" / "mouth_bank.safetensors")
         self._task = weights / "face_landmarker.task"
+        self._segment = PersonSegmenter(weights)
         self._detector: MediaPipeDetector | None = None
         self._triangles = face_triangles(self._map.triangles)
         self._raster_of = lru_cache(_KEPT_RASTERS)(FlowRaster)
         corner = np.zeros((self._triangles.max() + 1, 3), np.float32)
         usual = self._raster_of(SIDE_PX, MARGIN_PX)
         usual(self._triangles, corner, corner[:, :2])  # compile before the first frame
+        compile_blending()
         self.stages: dict[str, Stage] = {
             "warp": self._warp,
             "eyes": self._paint_eyes,
@@ -130,20 +136,37 @@ class LiteRenderer:
         """See ``Renderer.prepare``."""
         face = choose_face(self._detect(image))
         if options.framing == "full":
-            return self._prepare_whole(*fitted_photo(image, face, options.size))
-        crop = crop_face(image, face, PORTRAIT, options.size)
-        return self._prepare_crop(crop, face)
+            picture, face = fitted_photo(image, face, options.size)
+            return self._prepare_whole(picture, face, options.background)
+        portrait = self._prepare_crop(crop_face(image, face, PORTRAIT, options.size), face)
+        if options.background is None:
+            return portrait
+        places = portrait.points[:, :2] + portrait.margin_px
+        cutout = cut_out(portrait.texture, places, options.background, self._segment)
+        return replace(portrait, cutout=cutout.within(portrait.margin_px))
 
     def prepare_whole(self, picture: Image) -> LitePortrait:
         """A portrait whose frames are ``picture`` [H, W, 3], pixel for pixel but for the face.
 
         Raises as ``prepare``.
         """
-        return self._prepare_whole(picture, choose_face(self._detect(picture)))
+        return self._prepare_whole(picture, choose_face(self._detect(picture)), None)
 
-    def _prepare_whole(self, picture: Image, face: FaceLandmarks) -> LitePortrait:
+    def _prepare_whole(
+        self, picture: Image, face: FaceLandmarks, background: Background | None
+    ) -> LitePortrait:
         crop = crop_in_place(picture, face)
-        return replace(self._prepare_crop(crop, face), whole=whole_picture(picture, crop))
+        portrait = self._prepare_crop(crop, face)
+        if background is None:
+            return replace(portrait, whole=whole_picture(picture, crop))
+        cutout = cut_out(picture, face.points, background, self._segment)
+        person = crop_in_place(cutout.person, face).texture
+        behind = crop_in_place(cutout.behind, face).frame
+        return replace(
+            portrait,
+            whole=whole_picture(cutout.joined(), crop),
+            cutout=Cutout(person, behind),
+        )
 
     def _prepare_crop(self, crop: Crop, face: FaceLandmarks) -> LitePortrait:
         again = self._detect(crop.frame)
@@ -164,7 +187,7 @@ class LiteRenderer:
         head = ((points - shift) / scale @ turn.T).astype(np.float32)
         if not np.isfinite(head).all():
             raise NoFaceError("the face could not be measured; accepted is a whole face")
-        rings = place_rings(points, scale, turn, shift)
+        rings = place_rings(points, scale, turn, shift, crop.photo_top)
         margin = np.array([crop.margin_px, crop.margin_px, 0], np.float32)
         vertices = np.concatenate([colour_places(points), rings.points[:, :2]])
         return LitePortrait(
@@ -240,7 +263,13 @@ class LiteRenderer:
         move_lid_colours(colours, moved.openness)
         raster = self._raster_of(portrait.side_px, portrait.margin_px)
         whole, part = raster(self._triangles, targets, colours)
-        cv2.remap(portrait.texture, whole, part, cv2.INTER_LINEAR, frame, cv2.BORDER_REPLICATE)
+        kind, beyond = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+        if portrait.cutout is None:
+            cv2.remap(portrait.texture, whole, part, kind, frame, beyond)
+        else:
+            person = cv2.remap(portrait.cutout.person, whole, part, kind, borderMode=beyond)
+            np.copyto(frame, portrait.cutout.behind)
+            blend_pixels(person, cv2.extractChannel(person, 3), frame)
 
     def _paint_eyes(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
         source = portrait.points[:, :2]

@@ -26,6 +26,7 @@ LOWER_LIDS = np.array(
 _RADII = np.array([[1.10, 1.12, 1.20, 1.50], [1.40, 1.55, 1.65, 2.0], [1.9, 2.3, 2.4, 2.7]])
 _HEAD_SHARES = np.array([[0.60, 0.75, 1.0, 1.0], [0.10, 0.20, 0.40, 0.60], [0.0, 0.0, 0.0, 0.0]])
 _EXPRESSION_SHARES = np.array([[0.6, 0.5, 0.3, 0.1], [0.15, 0.1, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+_EDGE_ZONE = 0.25  # of the face height: over which hair under the photograph's edge stretches
 _RING_DEPTH = 0.04  # of the face height, further back with each ring: rings lie behind the face
 
 
@@ -37,10 +38,21 @@ class Rings:
     points: FloatArray  # [V, 3] in the picture, pixels
     head_share: FloatArray  # [V, 1]
     expression_share: FloatArray  # [V, 1]
+    sink_share: FloatArray  # [V, 1] of a movement downwards
 
 
-def place_rings(points: FloatArray, scale: float, turn: FloatArray, shift: FloatArray) -> Rings:
-    """Rings around a face [L, 3] in pixels, whose head pose is (scale, turn [3, 3], shift [3])."""
+def place_rings(
+    points: FloatArray,
+    scale: float,
+    turn: FloatArray,
+    shift: FloatArray,
+    photo_top: float = -np.inf,
+) -> Rings:
+    """Rings around a face [L, 3] in pixels, whose head pose is (scale, turn [3, 3], shift [3]).
+
+    photo_top: y of the photograph's first row. Nothing lies above it that could come down into the
+    picture: there the hair between forehead and edge stretches instead.
+    """
     oval = points[FACE_OVAL]
     centre = oval.mean(0)
     height = np.linalg.norm(points[10] - points[152])
@@ -52,20 +64,40 @@ def place_rings(points: FloatArray, scale: float, turn: FloatArray, shift: Float
     angle = np.degrees(np.arctan2(across, along))  # 0 chin, 90 side, 180 top
     stations = np.array([0.0, 45.0, 90.0, 160.0])
     vertices, head_shares, expression_shares = [], [], []
+    radii = _drawn_in(
+        np.stack([np.interp(angle, stations, _RADII[ring]) for ring in range(3)]),
+        (photo_top - centre[1]) / np.minimum(spokes[:, 1], -1e-3),
+    )
     for ring in range(3):
-        radius = np.interp(angle, stations, _RADII[ring])[:, None]
-        vertex = centre + radius * spokes
+        vertex = centre + radii[ring][:, None] * spokes
         vertex[:, 2] = oval[:, 2] + (ring + 1) * _RING_DEPTH * height
         vertices.append(vertex)
         head_shares.append(np.interp(angle, stations, _HEAD_SHARES[ring]))
         expression_shares.append(np.interp(angle, stations, _EXPRESSION_SHARES[ring]))
     flat = np.concatenate(vertices).astype(np.float32)
+    below_edge = (flat[:, 1:2] - photo_top) / (_EDGE_ZONE * height)
     return Rings(
         ((flat - shift) / scale @ turn.T).astype(np.float32),
         flat,
         np.concatenate(head_shares).astype(np.float32)[:, None],
         np.concatenate(expression_shares).astype(np.float32)[:, None],
+        np.clip(below_edge, 0.0, 1.0).astype(np.float32),
     )
+
+
+def _drawn_in(radii: FloatArray, edge: FloatArray) -> FloatArray:
+    """Radii [3, 36] of which the first beyond the photograph's ``edge`` [36] is laid upon it.
+
+    Without a vertex on the edge, the triangle across it would carry the edge along.
+    """
+    drawn = radii.copy()
+    for spoke in range(radii.shape[1]):
+        beyond = np.flatnonzero(radii[:, spoke] > edge[spoke])
+        if len(beyond):
+            ring = beyond[0]
+            inner = 1.0 if ring == 0 else drawn[ring - 1, spoke]
+            drawn[ring, spoke] = max(edge[spoke], 1.03 * inner)
+    return drawn
 
 
 def move_rings(rings: Rings, head_moved: FloatArray, oval_moved: FloatArray) -> FloatArray:
@@ -74,11 +106,10 @@ def move_rings(rings: Rings, head_moved: FloatArray, oval_moved: FloatArray) -> 
     head_moved: [V, 3], ``rings.head`` under the new head pose, in pixels; oval_moved: [36, 3], how
     far expression alone moved the oval, in pixels.
     """
-    moved: FloatArray = (
-        rings.points
-        + rings.head_share * (head_moved - rings.points)
-        + rings.expression_share * np.tile(oval_moved, (3, 1))
-    )
+    by = rings.head_share * (head_moved - rings.points)
+    by += rings.expression_share * np.tile(oval_moved, (3, 1))
+    by[:, 1:2] = np.where(by[:, 1:2] > 0, rings.sink_share * by[:, 1:2], by[:, 1:2])
+    moved: FloatArray = rings.points + by
     return moved
 
 
