@@ -1,5 +1,6 @@
-"""Command line of the model files: ``python -m models list|verify|fetch|record``."""
+"""Command line of the model files: ``python -m models COMMAND``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -71,6 +72,19 @@ def fetch_weights(names: Names = None) -> None:
 def record_weights(name: Annotated[str, typer.Argument(help="entry of the manifest")]) -> None:
     """Renew bytes and sha256 of an entry after its files were made anew."""
     weights.record(name)
+
+
+@app.command("import-moonshine")
+def import_moonshine_encoder(
+    out: Annotated[Path, typer.Argument(help="folder for the encoder")],
+    ort_file: Annotated[
+        Path | None, typer.Option(help="encoder_model.ort; default: the package moonshine-voice")
+    ] = None,
+) -> None:
+    """Write the encoder of moonshine-tiny as a directory in the Hugging Face format."""
+    from models.moonshine_import import import_moonshine, packaged_encoder
+
+    import_moonshine(ort_file or packaged_encoder(), out)
 
 
 def _chosen(names: list[str] | None) -> list[weights.WeightEntry]:
