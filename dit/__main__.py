@@ -56,6 +56,7 @@ def distill_encoder(
 
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 EncoderOption = Annotated[Path, typer.Option(help="speech encoder, a Hugging Face directory")]
 
 
@@ -93,40 +94,26 @@ def prepare(
 @app.command()
 def train(
     data: Annotated[Path, typer.Argument(help="folder made by prepare")],
-    out: Annotated[Path, typer.Argument(help="folder for state and checkpoints")],
-    engine: Annotated[str, typer.Option(help="whose motion")] = "lite",
+    out: Annotated[Path, typer.Argument(help="folder for state, curves and checkpoints")],
+    config: Annotated[Path, typer.Option(help="settings, YAML")] = CONFIGS / "train/default.yaml",
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="section.name=value, over the file's")
+    ] = None,
     encoder: EncoderOption = WEIGHTS / "encoder",
-    steps: Annotated[int, typer.Option(min=1)] = 4000,
-    batch: Annotated[int, typer.Option(min=2)] = 48,
-    real_share: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.35,
-    width: Annotated[int, typer.Option(min=16)] = 128,
-    layers: Annotated[int, typer.Option(min=1)] = 4,
-    components: Annotated[int, typer.Option(min=1, help="of the speech features")] = 16,
-    seed: int = 1,
-    threads: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
-    """Train the motion network, or go on with a run in OUT. The result is OUT/best."""
-    import torch
+    """Train the motion network, or go on with the run in OUT. The result is OUT/best.
 
-    from dit.model import NetworkConfig
-    from dit.train import STATE_FILE, TrainConfig, Trainer
-    from dit.training_data import load_training_data
+    Several processes: torchrun --nproc-per-node N -m dit train ...
+    """
+    from dit.training.command import train as run
+    from dit.training.config import load_config
+    from models.errors import VisavisError
 
-    torch.set_num_threads(threads)
-    loaded, alignments = load_training_data(data, engine, encoder, components)
-    for name, found in alignments.items():
-        verdict = (
-            f"sound {found.lag:+d} frames late" if found.trusted else "another sound, left out"
-        )
-        typer.echo(f"{name}: {verdict} (r {found.r:.2f})")
-    config = TrainConfig(steps=steps, batch=batch, real_share=real_share, seed=seed)
-    network = NetworkConfig(
-        len(loaded.layout.mean), loaded.projection.channels, width=width, layers=layers
-    )
-    trainer = Trainer(config, network, loaded)
-    if (out / STATE_FILE).is_file():
-        trainer.resume(out)
-    trainer.run(out, lambda r: typer.echo("  ".join(f"{k} {v:.4g}" for k, v in r.items())))
+    try:
+        run(data, out, load_config(config, setting), encoder, typer.echo)
+    except VisavisError as error:
+        typer.echo(f"{error.code}: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 @app.command()

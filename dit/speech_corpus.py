@@ -26,6 +26,7 @@ from models.timing import SAMPLE_RATE_HZ
 ITEM_SECONDS = 20.0
 ACTIVE_LEVEL_DB = -20.0
 NONSENSE_SHARE = 0.12
+HELD_OUT_EVERY = 20  # items by name: never trained on, kept for counting closures
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dit.layout import MOTION_CHANNELS
-from dit.model import MotionDiT, NetworkConfig, rotate
+from dit.model import MotionDiT, NetworkConfig, rotary_table, rotate
 from models.device import DevicePolicy, compile_network
 from models.timing import CONTEXT_FRAMES
 from tests.dit_fixtures import tiny_checkpoint
@@ -68,7 +68,8 @@ def test_a_fresh_network_starts_from_zero_with_every_gate_shut() -> None:
 def test_rotary_scores_depend_on_distance_alone() -> None:
     torch.manual_seed(0)
     q, k = torch.randn(8), torch.randn(8)
-    queries, keys = rotate(q.expand(1, 1, 12, 8)), rotate(k.expand(1, 1, 12, 8))
+    table = rotary_table(12, 8, q)
+    queries, keys = rotate(q.expand(1, 1, 12, 8), table), rotate(k.expand(1, 1, 12, 8), table)
     scores = (queries @ keys.transpose(-1, -2))[0, 0]
     for distance in range(-5, 6):
         diagonal = torch.diagonal(scores, distance)

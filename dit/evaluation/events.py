@@ -12,7 +12,7 @@ import numpy as np
 from dit.evaluation.lips import EYE_DISTANCE_UNITS, generated_lips
 from dit.evaluation.voices import generate
 from dit.generator import Mode, MotionGenerator
-from dit.speech_corpus import CorpusItem, read_item
+from dit.speech_corpus import HELD_OUT_EVERY, CorpusItem, read_item
 from dit.speech_phonemes import SILENCE, PhonemeTimes
 from models.errors import ConfigError
 from models.motion import Motion
@@ -44,8 +44,6 @@ def unseen_speech(corpus: Path, items: int) -> list[CorpusItem]:
 
     Raises ConfigError when the folder holds no corpus.
     """
-    from dit.training_data import HELD_OUT_EVERY
-
     paths = sorted(corpus.glob("*.npz"))[::HELD_OUT_EVERY][:items]
     if not paths:
         raise ConfigError(f"no speech in {corpus}; `python -m dit speech-corpus` makes it")

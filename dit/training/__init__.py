@@ -1,0 +1,4 @@
+"""Training of the motion network.
+
+config -> statistics, sequences -> windows -> stream -> losses, loop -> state, validation
+"""

@@ -1,0 +1,173 @@
+"""From the folder that ``python -m dit prepare`` filled to what the trainer reads."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from dit.alignment import Alignment, VoiceToMouth, align, fit_voice_to_mouth
+from dit.articulation import Style, articulate
+from dit.condition import PhonemeHead, VoiceProjection, load_phoneme_head, principal_projection
+from dit.layout import MotionLayout, layout_of
+from dit.preparation.shards import INDEX_FILE, Shard, read_index, read_shards, read_tar
+from dit.prepare import Shard as LooseShard
+from dit.synthetic import articulators_of, mouth_basis
+from dit.training.clip_pools import ClipSource, Pool, ResidentClips, TarPools
+from dit.training.config import TrainConfig
+from dit.training.sequences import (
+    NO_PAST,
+    Sequence,
+    SpokenFeatures,
+    SpokenItem,
+    SyntheticSpeech,
+    aligned_sequence,
+    load_spoken,
+    sequence_of,
+    spoken_items,
+)
+from models.errors import ConfigError
+from models.held_out import Split, split_of
+
+FITTED_FRAMES = 60_000  # are plenty for principal components
+ALIGNING_ITEMS = 200  # of the speech corpus are plenty for a linear map
+MOST_BODIES = 200  # clips whose heads synthetic speakers borrow
+SYNTHETIC_ENGINE = "lite"  # mouth shapes are computed for its keypoints
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What is trained on, and what is only looked at."""
+
+    layout: MotionLayout
+    projection: VoiceProjection
+    encoder: str  # name of the speech encoder
+    clips: ClipSource
+    speech: SyntheticSpeech | None
+    validation: list[Sequence]  # whole people left out
+    unseen_speech: list[SpokenItem]  # items of the corpus left out
+
+
+def load_training_set(
+    folder: Path, config: TrainConfig, encoder: Path, report: Report
+) -> TrainingSet:
+    """Everything the trainer needs; ``report`` hears how each clip's sound was found to lie.
+
+    ``encoder``: the directory of the encoder that the data was made with, for its phoneme head.
+    Raises ConfigError or ShardError when the folder does not hold what is asked for.
+    """
+    shards_folder = folder / "shards"
+    fitted = list(fitting_shards(shards_folder, config.data.fit_clips, config.data.pool_tars))
+    synthetic = config.engine == SYNTHETIC_ENGINE and config.data.real_share < 1.0
+    spoken = load_spoken(folder / "spoken", held_out=False) if synthetic else []
+    head = load_phoneme_head(encoder, fitted[0].voice.dim)
+    projection = fit_projection(fitted, spoken, config.data.components, head)
+    layout = layout_of(config.engine, [s.motion for s in fitted])
+    items = spoken_items(spoken, projection)
+    clip_of = ClipMaker(projection, layout, voice_to_mouth(items) if items else None, report)
+    unseen = load_spoken(folder / "spoken", held_out=True) if synthetic else []
+    validation = [
+        sequence_of(s.motion, projection.condition(s.voice, NO_PAST), layout)
+        for s in stored_shards(shards_folder, "validation")
+    ]
+    return TrainingSet(
+        layout,
+        projection,
+        encoder.resolve().name,
+        clip_source(shards_folder, fitted, clip_of, config),
+        synthetic_speech(items, fitted, layout, config.seed) if items else None,
+        validation,
+        spoken_items(unseen, projection),
+    )
+
+
+def stored_shards(folder: Path, split: Split) -> Iterator[Shard]:
+    """Shards of a split; also of a folder that was made before shards were tars."""
+    loose = [] if (folder / INDEX_FILE).is_file() else sorted(folder.glob("*.npz"))
+    if not loose:
+        yield from read_shards(folder, split)
+        return
+    for path in loose:
+        if split_of(path.name) == split:
+            old = LooseShard.load(path)
+            yield Shard(old.name, old.motion, old.voice, old.gap, old.width, split)
+
+
+def fitting_shards(folder: Path, most: int, pool_tars: int) -> Iterator[Shard]:
+    """The clips that statistics are measured on: all of a set that fits in memory, else as many of
+    every tar."""
+    if not pool_tars:
+        yield from stored_shards(folder, "train")
+        return
+    tars = [t.file for t in read_index(folder).tars if t.split == "train"]
+    if not tars:
+        raise ConfigError(f"no shards to train on in {folder}")
+    for tar in tars:
+        yield from islice(read_tar(folder / tar), -(-most // len(tars)))
+
+
+def clip_source(
+    folder: Path, fitted: list[Shard], clip_of: "ClipMaker", config: TrainConfig
+) -> ClipSource:
+    """All clips in memory, or pools of tars."""
+    data = config.data
+    if data.pool_tars:
+        return TarPools(folder, data.pool_tars, data.pool_steps, config.seed, clip_of)
+    made = [clip_of(shard) for shard in fitted]
+    return ResidentClips(Pool.of([sequence for sequence in made if sequence is not None]))
+
+
+@dataclass(frozen=True)
+class ClipMaker:
+    """Shard -> sequence with its sound in step, or None where the sound is another one."""
+
+    projection: VoiceProjection
+    layout: MotionLayout
+    guess: VoiceToMouth | None  # None: sound is taken as it is
+    report: Report
+
+    def __call__(self, shard: Shard) -> Sequence | None:
+        """Measures how the sound lies first."""
+        if self.guess is None:
+            return aligned_sequence(shard, None, self.projection, self.layout)
+        found = self._alignment(shard, self.guess)
+        if not found.trusted:
+            self.report(f"{shard.name}: another sound, left out (r {found.r:.2f})")
+            return None
+        if found.lag:
+            self.report(f"{shard.name}: sound {found.lag:+d} frames late (r {found.r:.2f})")
+        return aligned_sequence(shard, found, self.projection, self.layout)
+
+    def _alignment(self, shard: Shard, guess: VoiceToMouth) -> Alignment:
+        heard = guess(self.projection.condition(shard.voice, NO_PAST))
+        return align(heard, articulators_of(shard.motion.exp))
+
+
+def fit_projection(
+    shards: list[Shard], spoken: list[SpokenFeatures], components: int, head: PhonemeHead
+) -> VoiceProjection:
+    """Principal components over real and synthetic voices, beside the encoder's phonemes."""
+    embeddings = np.concatenate(
+        [s.voice.embeddings for s in shards] + [s.voice.embeddings for s in spoken]
+    )
+    every = max(1, len(embeddings) // FITTED_FRAMES)
+    return principal_projection(embeddings[::every], components, head)
+
+
+def voice_to_mouth(items: list[SpokenItem]) -> VoiceToMouth:
+    """The linear map of the synthetic pairs, one usual speaker for all."""
+    items = items[:: -(-len(items) // ALIGNING_ITEMS)]
+    mouths = [articulate(i.times, i.loudness_db, Style()).articulators for i in items]
+    return fit_voice_to_mouth([i.condition for i in items], mouths)
+
+
+def synthetic_speech(
+    items: list[SpokenItem], shards: list[Shard], layout: MotionLayout, seed: int
+) -> SyntheticSpeech:
+    """Speakers with the mouths and heads of the training clips."""
+    every = max(1, len(shards) // MOST_BODIES)
+    bodies = [s.motion for s in shards[::every]]
+    return SyntheticSpeech(items, bodies, mouth_basis([b.exp for b in bodies]), layout, seed)
