@@ -60,6 +60,17 @@ class Crop:
         """The y in the frame of the photograph's upper edge, pixels; below 0 is out of sight."""
         return -self.top * self.side_px / self.side
 
+    def photo_part(self, photo: Image) -> tuple[slice, slice]:
+        """Rows and columns of the texture that show the photograph, not what continues it."""
+        factor, length = self.side_px / self.side, len(self.texture)
+
+        def part(start: float, size: int) -> slice:
+            first = round(self.margin_px - start * factor)
+            last = round(self.margin_px + (size - start) * factor)
+            return slice(max(0, first), min(length, last))
+
+        return part(self.top, photo.shape[0]), part(self.left, photo.shape[1])
+
     def to_frame(self, points: FloatArray) -> FloatArray:
         """Photograph pixels [L, 3] -> frame pixels."""
         factor = self.side_px / self.side

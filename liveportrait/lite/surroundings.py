@@ -1,11 +1,10 @@
-"""What is around and behind the face: the photograph that the moving square is put back into, and
-the background that replaces the photograph's own."""
+"""The photograph around the face, and the moving square put back into it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from liveportrait.lite.blend_pixels import blend_pixels
+from liveportrait.blend_pixels import blend_pixels
 from liveportrait.lite.crop import IN_PHOTOGRAPH, Crop, face_size
 from liveportrait.output import full_size
 from models.face_landmarks import FaceLandmarks

@@ -25,14 +25,21 @@ def _blend(above: AnyArray, share: AnyArray, below: AnyArray) -> None:
 
 @functools.cache
 def _kernel() -> Kernel:
-    """The loop above as machine code; kept on disk where that is allowed."""
-    from numba import njit
+    """The loop above as machine code for pixels in any layout; kept on disk where allowed."""
+    from numba import njit, types, void
 
+    pixels, shares = types.Array(types.uint8, 3, "A"), types.Array(types.uint8, 2, "A")
+    signature = void(pixels, shares, pixels)
     try:
-        compiled: Kernel = njit(cache=True)(_blend)
+        compiled: Kernel = njit(signature, cache=True)(_blend)
     except RuntimeError:  # numba found no folder that it may write its cache to
-        compiled = njit(_blend)
+        compiled = njit(signature)(_blend)
     return compiled
+
+
+def compile_blending() -> None:
+    """Before the first frame, which would have to wait for it."""
+    _kernel()
 
 
 def blend_pixels(above: AnyArray, share: AnyArray, below: AnyArray) -> None:
