@@ -8,8 +8,6 @@ if __name__ == "__main__" and sys.argv[1:2] == ["check"]:
 
     raise SystemExit(check_main(sys.argv[2:]))
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,10 +16,12 @@ import typer
 from liveportrait.animate.job import AnimateJob, CropBox, EngineName, Quality, Sound
 from liveportrait.animation.options import AnimationOptions, AnimationRegion, DrivingOption
 from liveportrait.bench.job import BenchDevice, BenchJob
-from models.errors import VisavisError
+from liveportrait.console import plain_errors, progress_bar
+from liveportrait.lite import make_weights
 from models.weights import WEIGHTS_DIR
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app.add_typer(make_weights.app)
 Weights = Annotated[Path, typer.Option(help="Folder of the model files.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads for crops and paste-back.")]
 
@@ -102,7 +102,7 @@ def animate(
     """Move a photograph or a video as a driving video, picture or template does."""
     from liveportrait.animate.run import animate as run_job
 
-    with _plain_errors():
+    with plain_errors():
         options = AnimationOptions(
             relative=relative,
             driving_option=driving_option,
@@ -134,7 +134,7 @@ def animate(
             weights=weights,
             seeded_weights=seeded_weights,
         )
-        with _bar(out.name) as progress:
+        with progress_bar(out.name) as progress:
             result = run_job(job, progress)
     typer.echo(f"{result.path}: {result.frames} frames in {result.seconds:.1f} s")
 
@@ -156,12 +156,12 @@ def make_template(
     from liveportrait.animate.make_template import TemplateJob, write_template
     from liveportrait.animate.neural_driver import Driver
 
-    with _plain_errors():
+    with plain_errors():
         driver = Driver(
             driving, crop_driving, max_frames=max_frames, workers=workers, weights=weights
         )
         job = TemplateJob(driver, out, quality, seeded_weights=seeded_weights)
-        with _bar(out.name) as progress:
+        with progress_bar(out.name) as progress:
             frames = write_template(job, progress)
     typer.echo(f"{out}: {frames} frames of motion")
 
@@ -182,7 +182,7 @@ def bench(
     """The original against the optimised path, switched on step by step: table, chart, JSON."""
     from liveportrait.bench.run import run_bench
 
-    with _plain_errors(), _bar("bench") as progress:
+    with plain_errors(), progress_bar("bench") as progress:
         files = (source, driving, out)
         job = BenchJob(*files, frames, batch, device, threads, workers, weights, seeded_weights)
         report = run_bench(job, progress)
@@ -207,7 +207,7 @@ def convert_weights(weights: Weights = WEIGHTS_DIR) -> None:
     """Write a .safetensors beside every official .pth, which may then be deleted."""
     from liveportrait.networks.official import convert_weights as convert
 
-    with _plain_errors():
+    with plain_errors():
         for path in convert(weights):
             typer.echo(str(path))
 
@@ -225,75 +225,9 @@ def sheet(
     """Draw a portrait in all its poses, or in consecutive frames of a talking clip (lite)."""
     from liveportrait.lite.sheet import write_sheet
 
-    with _plain_errors():
+    with plain_errors():
         width, height = write_sheet(avatar, out, clip, slice(start, start + frames), tile, weights)
     typer.echo(f"{out}: {width}x{height}")
-
-
-@app.command("fit-keypoint-map")
-def fit_keypoint_map(
-    clips: Annotated[Path, typer.Argument(help="folder of clips, each of one talking person")],
-    out: Annotated[Path, typer.Option(help="file to write")] = WEIGHTS_DIR
-    / "lite"
-    / "keypoint_map.safetensors",
-    stride: Annotated[int, typer.Option(min=1, help="take every n-th frame")] = 4,
-    held_out: Annotated[int, typer.Option(min=2, help="measure on every n-th clip")] = 4,
-    weights: Weights = WEIGHTS_DIR,
-) -> None:
-    """Learn how 21 keypoints move the whole face mesh; print the held-out error in units."""
-    from liveportrait.lite.fit_map import make_keypoint_map
-    from models.face_landmarks import MediaPipeDetector
-
-    with _plain_errors():
-        detector = MediaPipeDetector(weights / "face_landmarker.task")
-        errors = make_keypoint_map(clips, out, detector, stride, held_out)
-    for name, value in errors.items():
-        typer.echo(f"{name:12} {value:g}")
-
-
-@app.command("build-mouth-bank")
-def build_mouth_bank(
-    out: Annotated[Path, typer.Option(help="file to write")] = WEIGHTS_DIR
-    / "lite"
-    / "mouth_bank.safetensors",
-    generator: Annotated[
-        Path | None, typer.Option(help="folder with the two networks of random-face")
-    ] = None,
-    faces: Annotated[Path | None, typer.Option(help="also draw the faces into this file")] = None,
-    weights: Weights = WEIGHTS_DIR,
-) -> None:
-    """Cut mouth interiors out of synthetic faces (about four minutes on two cores)."""
-    from liveportrait.lite.build_bank import FaceGenerator
-    from liveportrait.lite.build_bank import build_mouth_bank as build
-    from models.face_landmarks import MediaPipeDetector
-
-    with _plain_errors():
-        detector = MediaPipeDetector(weights / "face_landmarker.task")
-        count = build(out, detector, FaceGenerator(generator), faces)
-    typer.echo(f"{out}: {count} mouths, {out.stat().st_size / 1e6:.1f} MB")
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    from tqdm import tqdm
-
-    with tqdm(unit="step", desc=name) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """What a user can mend is told in one line."""
-    try:
-        yield
-    except VisavisError as error:
-        typer.echo(f"{error.code}: {error}", err=True)
-        raise typer.Exit(1) from error
 
 
 if __name__ == "__main__":
