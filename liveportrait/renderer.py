@@ -12,7 +12,9 @@ from models.motion import Motion
 from models.shapes import FloatArray, Image
 
 ENGINES = ("lite", "liveportrait")
-MotionLayout = Literal["own", "explicit"]
+# How liveportrait takes motion: change of its own keypoints; the same, but lips as they are to be;
+# or the lite engine's motion.
+MotionLayout = Literal["own", "absolute_lips", "explicit"]
 
 
 class Portrait(Protocol):
@@ -68,7 +70,7 @@ class RendererChoice:
     """Which renderer, and how it is set up. Raises ConfigError for what does not exist."""
 
     engine: str
-    motion_layout: MotionLayout = "own"  # explicit: liveportrait takes the lite engine's motion
+    motion_layout: MotionLayout = "own"
     quality: Literal["fast", "quality"] = "fast"  # of liveportrait
     seeded: bool = False  # liveportrait with the tests' made-up weights
 

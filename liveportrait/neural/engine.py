@@ -14,6 +14,7 @@ import numpy as np
 
 from liveportrait.animation.keypoints import transform
 from liveportrait.networks.networks import Networks
+from liveportrait.neural.absolute_lips import with_absolute_lips
 from liveportrait.neural.explicit_motion import implicit_motion
 from liveportrait.neural.portrait import SIDE_PX, NeuralPortrait, as_neural, whole_photo
 from liveportrait.output import OutputChoices, OutputOptions
@@ -80,9 +81,11 @@ class NeuralRenderer:
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:
         """See ``Renderer.drive``. ``generated``: relative to the photograph's own motion, to which
-        it is added, as the official relative mode does; or of explicit points (motion_layout)."""
+        it is added, as the official relative mode does; or of another motion_layout."""
         mine = as_neural(portrait)
         own = mine.source
+        if self._motion_layout == "absolute_lips":
+            return with_absolute_lips(own, generated)
         if self._motion_layout == "explicit":
             with self._lock:
                 generated = implicit_motion(mine, generated, self._decoder.retargeters)
