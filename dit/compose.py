@@ -112,18 +112,18 @@ def press_lips(exp: FloatArray, press_units: float) -> FloatArray:
     return pressed.astype(np.float32)
 
 
-def steady(before: FloatArray, plan: FloatArray, count: int, channels: IntArray) -> FloatArray:
-    """The first ``count`` rows of ``plan`` [T, M] with some channels smoothed over 7 frames.
+def steady(before: FloatArray, rows: FloatArray, channels: IntArray) -> FloatArray:
+    """``rows`` [T, M] with some channels smoothed over the last 7 frames, and so 3 frames late.
 
-    ``before`` [n, M] are the rows ahead of it. Heads have mass; what trembles is the network.
+    ``before`` [n, M] are the rows ahead of them. Heads have mass; what trembles is the network.
+    Only rows that stay as they are go in: a look-ahead that is planned anew would show as a joint.
     """
-    half = len(STEADY_KERNEL) // 2
-    rows = np.concatenate([before[-half:], plan[: count + half]])
-    missing = half - min(half, len(before))
-    rows = np.pad(rows, ((missing, max(0, count + half - len(plan))), (0, 0)), mode="edge")
-    smooth = plan[:count].copy()
-    windows = np.lib.stride_tricks.sliding_window_view(rows[:, channels], len(STEADY_KERNEL), 0)
-    smooth[:, channels] = (windows @ STEADY_KERNEL)[:count]
+    behind = len(STEADY_KERNEL) - 1
+    known = np.concatenate([before[-behind:], rows]) if len(before) else rows
+    known = np.pad(known[:, channels], ((behind + len(rows) - len(known), 0), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(known, len(STEADY_KERNEL), 0)
+    smooth = rows.copy()
+    smooth[:, channels] = windows @ STEADY_KERNEL
     return smooth
 
 

@@ -1,7 +1,8 @@
 """The streaming motion generator: voice in, in packets of any size, motion out.
 
 ``live``: every ``hop_frames`` of voice it plans the hop and the look-ahead after it, shows the hop,
-and cross-fades the next plan with the look-ahead of the last one, so that no joint shows.
+and cross-fades the next plan with the look-ahead of the last one, so that no joint shows. A plan
+begins a few frames before its hop: its first frames still lean on the context, and are left out.
 ``chunk``: the same with hops of 65 frames, for a voice that is already there.
 
 What is planned depends on counts of samples alone, the noise of a frame on its number and the seed:
@@ -39,6 +40,8 @@ from models.speech_encoder import EncodedHop, SpeechEncoder, SpeechEncoderStream
 from models.timing import CONTEXT_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
 
 Mode = Literal["live", "chunk"]
+WARM_UP_FRAMES = 4  # of a plan, before its hop
+FADE_FRAMES = 3  # from the last plan to the next; what a look-ahead says of later ones is worse
 HISTORY_FRAMES = 1000  # how far back ``rewind`` reaches: 40 s
 
 __all__ = ["MotionControls", "MotionGenerator", "MotionStream"]
@@ -150,8 +153,8 @@ class MotionStream:
 
     @property
     def planned_frames(self) -> int:
-        """New frames of every plan, the look-ahead included."""
-        return self.hop_frames + self.lookahead_frames
+        """New frames of every plan: warm-up, hop, look-ahead."""
+        return WARM_UP_FRAMES + self.hop_frames + self.lookahead_frames
 
     def push(self, samples: FloatArray) -> Motion:
         """More voice [n] at 16 kHz -> the frames it completed, often none.
@@ -231,33 +234,29 @@ class MotionStream:
     def _commit_hop(self, end: int) -> Motion:
         """Plan from the first frame not yet given out; commit a hop, but none from ``end`` on."""
         start = self.committed_frames
-        planned = self.planned_frames
         at = start - self._past.first
-        voice = concatenate([self._past.voice, self._ahead])[: at + planned]
-        heard = max(0, at - CONTEXT_FRAMES)
+        warm = at - WARM_UP_FRAMES  # where the plan begins, which may be before the voice does
+        known = warm - CONTEXT_FRAMES
+        voice = concatenate([self._past.voice, self._ahead])[: warm + self.planned_frames]
+        heard = max(0, known)
         condition = self._checkpoint.projection.condition(voice[heard:], voice.loudness_db[:heard])
-        condition = _padded(condition, heard - (at - CONTEXT_FRAMES), CONTEXT_FRAMES + planned)
-        plan = self._planner.plan(self._context(at), condition, start, self.seed)
-        plan = self._cross_faded(plan, start)
+        condition = _padded(condition, heard - known, CONTEXT_FRAMES + self.planned_frames)
+        plan = self._planner.plan(self._context(warm), condition, start - WARM_UP_FRAMES, self.seed)
+        plan = self._cross_faded(plan[WARM_UP_FRAMES:], start)
         count = min(self.hop_frames, end - start)
+        before = self._past.raw[max(0, at - CONTEXT_FRAMES) : at]
         self._past.raw = np.concatenate([self._past.raw, plan[:count]])
         self._plans.append((start + self.hop_frames, plan[self.hop_frames :]))
-        context = self._past.raw[max(0, at - CONTEXT_FRAMES) : at]
-        calm = steady(context, plan, count, self._steady_channels)
+        calm = steady(before, plan[:count], self._steady_channels)
         motion = self._finished_motion(calm, voice.loudness_db, start)
         self._shown = _joined([self._shown, motion])
         self._forget()
         return motion
 
     def _context(self, at: int) -> FloatArray:
-        """The last 10 committed frames [10, M]; before the first one the face was at rest."""
-        missing = max(0, CONTEXT_FRAMES - at)
-        return np.concatenate(
-            [
-                np.repeat(self._rest_raw, missing, 0),
-                self._past.raw[max(0, at - CONTEXT_FRAMES) : at],
-            ]
-        )
+        """The 10 committed frames before ``at`` [10, M]; before the first the face was at rest."""
+        shown = self._past.raw[max(0, at - CONTEXT_FRAMES) : max(0, at)]
+        return np.concatenate([np.repeat(self._rest_raw, CONTEXT_FRAMES - len(shown), 0), shown])
 
     def _cross_faded(self, plan: FloatArray, start: int) -> FloatArray:
         """Lead from the last plan's look-ahead into the new plan [hop + look-ahead, M]."""
@@ -265,10 +264,11 @@ class MotionStream:
             self._plans.popleft()
         if not self._plans or self._plans[-1][0] != start:
             return plan
-        old = self._plans[-1][1]
+        fade = min(FADE_FRAMES, len(self._plans[-1][1]))
+        old = self._plans[-1][1][:fade]
+        share = (np.arange(1, fade + 1, dtype=np.float32) / (fade + 1))[:, None]
         faded = plan.copy()
-        share = (np.arange(1, len(old) + 1, dtype=np.float32) / (len(old) + 1))[:, None]
-        faded[: len(old)] = (1 - share) * old + share * plan[: len(old)]
+        faded[:fade] = (1 - share) * old + share * plan[:fade]
         return faded
 
     def _finished_motion(self, raw: FloatArray, loudness_db: FloatArray, start: int) -> Motion:

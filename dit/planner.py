@@ -76,13 +76,18 @@ class MotionPlanner:
         return self._compiled[new]
 
 
+_WORD = 0xFFFFFFFFFFFFFFFF  # a warm-up begins before frame 0
+
+
 def frame_noise(
     first_frame: int, frames: int, seed: int, channels: int = MOTION_CHANNELS
 ) -> FloatArray:
     """Noise [T, M] of absolute frames: the same frame and seed always give the same numbers."""
     rows = [
         np.random.Generator(
-            np.random.Philox(key=seed & 0xFFFFFFFFFFFFFFFF, counter=(0, 0, 0, frame))
+            np.random.Philox(
+                key=seed & _WORD, counter=np.array((0, 0, 0, frame & _WORD), np.uint64)
+            )
         ).standard_normal(channels, np.float32)
         for frame in range(first_frame, first_frame + frames)
     ]
