@@ -11,6 +11,7 @@ import pytest
 from liveportrait.animate.animation import Steps
 from liveportrait.animate.job import AnimateJob, CropBox
 from liveportrait.animate.lite_motion import (
+    EYES,
     driver_motion,
     limited_to_region,
     multiplied,
@@ -22,10 +23,11 @@ from liveportrait.animation.motion_template import MotionTemplate
 from liveportrait.animation.options import AnimationOptions
 from liveportrait.pipeline import in_batches, in_parallel, read_ahead
 from models.errors import ConfigError, NoFaceError
+from models.face_keypoints import landmarks_to_motion, relative_to_rest
 from models.face_landmarks import FaceLandmarks, MediaPipeDetector
 from models.images import decode_image
 from models.motion import Motion, rest, rotation_matrix
-from models.shapes import FloatArray, Image
+from models.shapes import KEYPOINTS, FloatArray, Image
 from tests.conftest import ROOT
 
 
@@ -315,3 +317,19 @@ def test_relative_drivers_begin_at_the_sources_own_pose() -> None:
     assert relative.yaw[-1] == pytest.approx(10, abs=0.5)
     absolute = driver_motion(meshes, relative=False, source=relative[-1:])
     assert absolute.yaw[-1] - absolute.yaw[0] == pytest.approx(10, abs=0.5)
+
+
+def test_a_picture_is_not_moved_by_the_frame_that_it_is() -> None:
+    detector = MediaPipeDetector(ROOT / "weights/face_landmarker.task")
+    smiling = detector.detect(decode_image((ROOT / "server/avatars/p02.jpg").read_bytes()))[0]
+    other = smiling.points.copy()
+    other[[61, 291], 1] += 12  # mouth corners down, further on in the clip
+    other[[105, 334], 1] -= 9  # brows up
+    meshes = np.stack([smiling.points, *[other] * 8])
+    source, _ = landmarks_to_motion(smiling.points[None])
+    own_exp = relative_to_rest(source).exp[0]
+    first = driver_motion(meshes, relative=True, source=source).exp[0]
+    still = np.setdiff1d(np.arange(KEYPOINTS), EYES)
+    np.testing.assert_allclose(first[still], own_exp[still], atol=0.3)
+    # its own lips are apart, and said to be as far apart as they are
+    assert own_exp[5, 1] - own_exp[4, 1] > 4

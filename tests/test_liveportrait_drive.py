@@ -45,7 +45,7 @@ def test_small_turns_pass_unchanged() -> None:
 
 @pytest.mark.parametrize(
     ("own_yaw", "turn", "most"),
-    [(0, 60, 15), (14, -60, 8), (14, 60, 15), (-14, 60, 8), (35, -60, 4)],
+    [(0, 60, 18), (14, -60, 8), (14, 60, 18), (-14, 60, 8), (35, -60, 4)],
 )
 def test_large_turns_are_limited_most_where_they_would_show_the_hidden_cheek(
     own_yaw: float, turn: float, most: float

@@ -6,7 +6,12 @@ import numpy as np
 
 from liveportrait.animate.smooth import smooth_tracked
 from models.errors import NoFaceError
-from models.face_keypoints import landmarks_to_motion, median_pose, relative_to_rest
+from models.face_keypoints import (
+    landmarks_to_motion,
+    median_pose,
+    neutral_face,
+    relative_to_rest,
+)
 from models.face_landmarks import FaceDetector, FaceLandmarks
 from models.motion import Motion, rest
 from models.shapes import KEYPOINTS, FloatArray, Image, IntArray
@@ -64,14 +69,22 @@ def _filled(known: FloatArray, seen: IntArray, frames: int) -> FloatArray:
 def driver_motion(meshes: FloatArray, *, relative: bool, source: Motion) -> Motion:
     """Meshes [T, L, 3] -> motion relative to the source's rest, smoothed.
 
-    Lips, lids and gaze are measured from the driver's own rest. The head turns from where the
-    driver's first frame has it (``relative``), or to where the driver has it; ``source`` (T == 1)
-    is the portrait's own pose. A single picture shows no rest of its own: its lips are measured
-    from shut ones, but its lids, brows and gaze count as being at rest.
+    Lids and gaze are measured from the driver's own rest. Of the other face points the driver's
+    first frame, its lips shut, counts as rest (``relative``), as the source's picture does for the
+    source: so a picture is not moved by the frame that it is, and lips open as far as the driver's.
+    The head turns from where the first frame has it. Else both are taken as the driver has them;
+    ``source`` (T == 1) is the portrait's own pose. A single picture shows no rest of its own: its
+    lips are measured from shut ones, but its lids, brows and gaze count as being at rest.
     """
     tracked, _ = landmarks_to_motion(meshes)
-    motion = smooth_tracked(relative_to_rest(tracked, median_pose(tracked)))
     usual = median_pose(tracked)
+    motion = relative_to_rest(tracked, usual)
+    if relative:
+        since_first, _ = landmarks_to_motion(meshes, neutral_face(meshes[:1]))
+        of_rest = motion.exp[:, EYES]
+        motion = relative_to_rest(since_first, median_pose(since_first))
+        motion.exp[:, EYES] = of_rest
+    motion = smooth_tracked(motion)
     if relative:
         start = motion[:1]
         pitch, yaw, roll = (

@@ -8,11 +8,11 @@ from models.shapes import KEYPOINTS, FloatArray
 
 # about the neck, low and behind: turning here moves hair, neck and shoulders believably
 NECK = np.array([0.0, 120.0, 60.0], np.float32)  # canonical units
-_YAW_LIMIT = 15.0
+_YAW_LIMIT = 18.0
 # a cheek that the photograph hides cannot be shown: how far it may be uncovered, by own yaw
-_OWN_YAW, _UNCOVERING_LIMIT = (5.0, 14.0, 35.0), (15.0, 8.0, 4.0)
-_PITCH_LIMIT, _ROLL_LIMIT = 11.0, 12.0
-_SHIFT_LIMIT = np.array([14.0, 12.0, 14.0], np.float32)  # off the turn about the neck
+_OWN_YAW, _UNCOVERING_LIMIT = (5.0, 14.0, 35.0), (18.0, 8.0, 4.0)
+_PITCH_LIMIT, _ROLL_LIMIT = 13.0, 15.0
+_SHIFT_LIMIT = np.array([26.0, 22.0, 14.0], np.float32)  # off the turn about the neck
 _SCALE_LIMIT = 0.08
 _LIPS, _CHIN, _LIDS = slice(0, 10), slice(10, 14), slice(14, 18)
 _EXPRESSION_LIMIT = np.full(KEYPOINTS, 16.0, np.float32)
