@@ -7,9 +7,10 @@ import pytest
 
 from tests.e2e.fixtures import live_server, needs_chromium
 from tests.liveportrait_fixtures import golden, seeded
+from tests.published_joyvasa import joyvasa
 from tests.server_fixtures import fake_server
 
-__all__ = ["fake_server", "golden", "live_server", "needs_chromium", "seeded"]
+__all__ = ["fake_server", "golden", "joyvasa", "live_server", "needs_chromium", "seeded"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

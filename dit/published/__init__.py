@@ -1,0 +1,1 @@
+"""Motion generators that others have published, each behind the common sampler and interface."""
