@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import ConfigError
 from models.motion import Motion
@@ -84,6 +84,18 @@ class Engine:
     make_controls: Callable[[MotionLevels], Any]
 
 
+class JoyvasaSettings(BaseModel):
+    """How motion is drawn from JoyVASA's network (``JoyvasaSampling`` says what is accepted)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    steps: int = 10
+    eta: float = 0.0
+    guidance: float = 2.8
+    smooth_pose: bool = True
+    lookahead_frames: int = 5
+
+
 class EngineConfig(BaseModel):
     """One file of configs/engine/."""
 
@@ -92,9 +104,11 @@ class EngineConfig(BaseModel):
     name: str
     factory: str  # dotted path "package.module:function" of EngineConfig -> Engine
     encoder: str = ""
+    generator: Literal["dit", "joyvasa"] = "dit"  # what kind of motion checkpoint
     motion: str = ""
+    joyvasa: JoyvasaSettings = JoyvasaSettings()
     renderer: str = ""
-    motion_layout: Literal["own", "explicit"] = "own"
+    motion_layout: Literal["own", "absolute_lips", "explicit"] = "own"
     quality: Literal["fast", "quality"] = "fast"
     weights: str = "weights"
     seeded_weights: bool = False  # made-up weights of the liveportrait renderer, for tests
@@ -105,6 +119,12 @@ class EngineConfig(BaseModel):
     max_batch: int = Field(default=8, ge=1, le=64)
     width: int = Field(default=512, ge=64, le=4096, multiple_of=2)
     height: int = Field(default=512, ge=64, le=4096, multiple_of=2)
+
+    @model_validator(mode="after")
+    def _layout_is_the_generators(self) -> "EngineConfig":
+        if (self.generator == "joyvasa") != (self.motion_layout == "absolute_lips"):
+            raise ValueError("generator joyvasa and motion_layout absolute_lips belong together")
+        return self
 
     def batch_on(self, device: str) -> int:
         """Frames per call; on a CPU a batch saves nothing, and a long one delays heartbeats."""

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from models.device import DevicePolicy
-from server.engine import Engine, EngineConfig, MotionLevels
+from server.engine import Engine, EngineConfig, Generator, MotionLevels
 
 
 def load(config: EngineConfig) -> Engine:
@@ -13,9 +13,8 @@ def load(config: EngineConfig) -> Engine:
     Raises WeightsError: MissingWeightsError names the command that fetches the files,
     EngineMismatchError says for which engine's motion a checkpoint was made.
     """
-    from dit.generator import MotionControls, MotionGenerator
+    from dit.generator import MotionControls
     from liveportrait.renderer import RendererChoice, load_renderer
-    from models.speech_encoder import SpeechEncoder
 
     policy = policy_of(config)
     choice = RendererChoice(
@@ -23,15 +22,33 @@ def load(config: EngineConfig) -> Engine:
     )
     # the largest files first: when they are missing, that is told at once
     renderer = load_renderer(choice, policy, config.path(config.weights))
-    encoder = SpeechEncoder.load(config.path(config.encoder), policy)
-    generator = MotionGenerator.load(
-        config.path(config.motion), encoder, policy, engine=choice.motion_engine
-    )
+    if config.generator == "joyvasa":
+        generator = load_joyvasa(config, policy)
+    else:
+        generator = load_dit(config, policy, choice.motion_engine)
 
     def make_controls(levels: MotionLevels) -> Any:
         return MotionControls(**asdict(levels))
 
     return Engine(policy.device, generator, renderer, make_controls)
+
+
+def load_dit(config: EngineConfig, policy: DevicePolicy, motion_engine: str) -> Generator:
+    """A checkpoint of this project behind its speech encoder. Raises as ``load``."""
+    from dit.generator import MotionGenerator
+    from models.speech_encoder import SpeechEncoder
+
+    encoder = SpeechEncoder.load(config.path(config.encoder), policy)
+    return MotionGenerator.load(config.path(config.motion), encoder, policy, engine=motion_engine)
+
+
+def load_joyvasa(config: EngineConfig, policy: DevicePolicy) -> Generator:
+    """The published network, its speech encoder inside. Raises as ``load``, and ConfigError."""
+    from dit.published.joyvasa_generator import JoyvasaGenerator
+    from dit.published.joyvasa_windows import JoyvasaSampling
+
+    sampling = JoyvasaSampling(**config.joyvasa.model_dump())
+    return JoyvasaGenerator.load(config.path(config.motion), policy, sampling)
 
 
 def policy_of(config: EngineConfig) -> DevicePolicy:
