@@ -13,9 +13,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from dit.condition import PhonemeHead, VoiceProjection
+from dit.condition import MelNorm, VoiceProjection
 from dit.layout import MotionLayout
 from dit.model import MotionDiT, NetworkConfig
+from dit.phoneme_head import Linear, PhonemeHead
 from models.errors import EngineMismatchError, MissingWeightsError, WeightsError
 
 FORMAT = "visavis-motion-1"
@@ -61,8 +62,9 @@ def save_checkpoint(checkpoint: MotionCheckpoint, directory: Path) -> None:
     tensors["layout.spread"] = torch.from_numpy(checkpoint.layout.spread)
     tensors["voice.mean"] = torch.from_numpy(checkpoint.projection.mean)
     tensors["voice.basis"] = torch.from_numpy(checkpoint.projection.basis).contiguous()
-    tensors["voice.phonemes"] = torch.from_numpy(checkpoint.projection.head.weight).contiguous()
-    tensors["voice.phoneme_bias"] = torch.from_numpy(checkpoint.projection.head.bias)
+    tensors |= _head_tensors(checkpoint.projection.head)
+    tensors["voice.mel_mean"] = torch.from_numpy(checkpoint.projection.mel.mean)
+    tensors["voice.mel_spread"] = torch.from_numpy(checkpoint.projection.mel.spread)
     config = {
         "format": FORMAT,
         "engine": checkpoint.engine,
@@ -103,6 +105,25 @@ def load_checkpoint(directory: Path, engine: str | None = None) -> MotionCheckpo
         ) from error
 
 
+def _head_tensors(head: PhonemeHead) -> dict[str, torch.Tensor]:
+    tensors = {"voice.phonemes": head.last.weight, "voice.phoneme_bias": head.last.bias}
+    if head.hidden is not None:
+        tensors["voice.phoneme_hidden"] = head.hidden.weight
+        tensors["voice.phoneme_hidden_bias"] = head.hidden.bias
+    return {name: torch.from_numpy(value).contiguous() for name, value in tensors.items()}
+
+
+def _projection(tensors: dict[str, torch.Tensor]) -> VoiceProjection:
+    """Older checkpoints have a linear phoneme head and listen to no mel bands."""
+    voice = {k.removeprefix("voice."): v.numpy() for k, v in tensors.items() if "voice." in k}
+    hidden = None
+    if "phoneme_hidden" in voice:
+        hidden = Linear(voice["phoneme_hidden"], voice["phoneme_hidden_bias"])
+    head = PhonemeHead(Linear(voice["phonemes"], voice["phoneme_bias"]), hidden)
+    mel = MelNorm(voice["mel_mean"], voice["mel_spread"]) if "mel_mean" in voice else MelNorm()
+    return VoiceProjection(voice["mean"], voice["basis"], head, mel)
+
+
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text())
@@ -131,10 +152,7 @@ def _assemble(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Motio
     layout = MotionLayout(
         config["engine"], tensors["layout.mean"].numpy(), tensors["layout.spread"].numpy()
     )
-    head = PhonemeHead(tensors["voice.phonemes"].numpy(), tensors["voice.phoneme_bias"].numpy())
-    projection = VoiceProjection(
-        tensors["voice.mean"].numpy(), tensors["voice.basis"].numpy(), head
-    )
+    projection = _projection(tensors)
     if projection.channels != network.config.condition_channels:
         raise ValueError(
             f"the voice projection has {projection.channels} channels, "

@@ -1,72 +1,53 @@
-"""What the motion network hears: a low-rank view of the speech features, and the voice's level.
+"""What the motion network hears: phonemes, a low-rank view of the embedding, mel bands, the level.
 
 Seven minutes of clips are memorised at once through a full embedding. What generalises to other
-people is which phoneme is heard, and a few fixed directions of the embedding. The encoder's phoneme
-head and the projection, computed once from the training voices, travel in the checkpoint.
+people is which phoneme is heard, a few fixed directions of the embedding, and the spectrum's rough
+shape. The encoder's phoneme head and the projection, computed once from the training voices, travel
+in the checkpoint.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
-from models.errors import WeightsError
+from dit.phoneme_head import PhonemeHead, no_phonemes
 from models.shapes import FloatArray
-from models.speech import LOUDNESS_FLOOR_DB, SpeechFeatures
+from models.speech import LOUDNESS_FLOOR_DB, SpeechFeatures, concatenate
 
-HEAD_FILE = "phoneme_head.safetensors"
 PHONEME_GAIN = 3.0  # probabilities are mostly near zero; this gives them about unit spread
 LEVEL_CHANNELS = 2
 LEVEL_HISTORY_FRAMES = 250  # how far back the loudest moment counts: 10 s
 QUIETEST_PEAK_DB = -42.0  # a voice that never got louder is taken as background
 LEVEL_SPAN_DB = 12.0
+MOST_DEVIATION = 3.0  # of a mel band, in spreads
+NO_PAST = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class PhonemeHead:
-    """The encoder's linear phoneme classifier; P == 0 for an encoder without one.
+class MelNorm:
+    """Usual mel bands, in dB under the loudest moment of the last 10 s. B == 0: not listened to."""
 
-    Raises ValueError when the shapes do not fit.
-    """
+    mean: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))  # [B]
+    spread: FloatArray = field(default_factory=lambda: np.ones(0, np.float32))  # [B]
 
-    weight: FloatArray  # [D, P]
-    bias: FloatArray  # [P]
+    def __call__(self, mel_db: FloatArray, peak_db: FloatArray) -> FloatArray:
+        """mel_db: [T, B]; peak_db: [T] -> [T, B] about unit spread.
 
-    def __post_init__(self) -> None:
-        if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[1:]:
-            raise ValueError(
-                f"phoneme weight {self.weight.shape} and bias {self.bias.shape} do not fit"
-            )
-
-    def __call__(self, embeddings: FloatArray) -> FloatArray:
-        """[T, D] -> probabilities [T, P]."""
-        logits = embeddings @ self.weight + self.bias
-        if not logits.shape[1]:
-            return logits
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        return np.asarray(odds / odds.sum(1, keepdims=True), np.float32)
-
-
-def load_phoneme_head(encoder: Path, dim: int) -> PhonemeHead:
-    """``phoneme_head.safetensors`` of an encoder's directory; an empty head where there is none.
-
-    Raises WeightsError when the file is damaged or has other tensors.
-    """
-    path = encoder / HEAD_FILE
-    if not path.is_file():
-        return PhonemeHead(np.zeros((dim, 0), np.float32), np.zeros(0, np.float32))
-    try:
-        tensors = load_file(path)
-        return PhonemeHead(np.ascontiguousarray(tensors["weight"].T), tensors["bias"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise WeightsError(f"{path} is no phoneme head: {error}") from error
+        Raises ValueError for features with other bands.
+        """
+        if not len(self.mean):
+            return np.zeros((len(mel_db), 0), np.float32)
+        if mel_db.shape[1] != len(self.mean):
+            raise ValueError(f"features have {mel_db.shape[1]} mel bands, not {len(self.mean)}")
+        scaled = (mel_db - peak_db[:, None] - self.mean) / self.spread
+        return np.asarray(np.clip(scaled, -MOST_DEVIATION, MOST_DEVIATION), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceProjection:
-    """Embeddings [T, D] -> [T, C]: phonemes, principal directions, levels; about unit spread.
+    """Features of T frames -> [T, C]: phonemes, principal directions, mel bands, levels; about
+    unit spread.
 
     Raises ValueError when the shapes do not fit.
     """
@@ -74,12 +55,13 @@ class VoiceProjection:
     mean: FloatArray  # [D]
     basis: FloatArray  # [D, B]: ``(embeddings - mean) @ basis`` has unit spread
     head: PhonemeHead
+    mel: MelNorm = field(default_factory=MelNorm)
 
     def __post_init__(self) -> None:
-        if self.head.weight.shape[0] != self.mean.shape[0]:
+        if self.head.embedding_dim != self.mean.shape[0]:
             raise ValueError(
-                f"phoneme head {self.head.weight.shape} does not fit embeddings of "
-                f"{self.mean.shape[0]} dimensions"
+                f"phoneme head of {self.head.embedding_dim} dimensions does not fit embeddings of "
+                f"{self.mean.shape[0]}"
             )
         if self.basis.ndim != 2 or self.mean.shape != self.basis.shape[:1]:
             raise ValueError(
@@ -94,14 +76,25 @@ class VoiceProjection:
     @property
     def channels(self) -> int:
         """C, channels of a condition frame."""
-        return int(self.head.bias.shape[0]) + int(self.basis.shape[1]) + LEVEL_CHANNELS
+        bands = len(self.mel.mean)
+        return self.head.phonemes + int(self.basis.shape[1]) + bands + LEVEL_CHANNELS
 
     def condition(self, voice: SpeechFeatures, past_db: FloatArray) -> FloatArray:
         """Condition [T, C] of consecutive frames; ``past_db`` [n] is the loudness before them."""
         phonemes = PHONEME_GAIN * self.head(voice.embeddings)
         low_rank = (voice.embeddings - self.mean) @ self.basis
+        mel = self.mel(voice.mel_db, peaks_db(voice.loudness_db, past_db))
         levels = level_channels(voice.loudness_db, past_db)
-        return np.concatenate([phonemes, low_rank, levels], 1).astype(np.float32)
+        return np.concatenate([phonemes, low_rank, mel, levels], 1).astype(np.float32)
+
+
+def peaks_db(loudness_db: FloatArray, past_db: FloatArray) -> FloatArray:
+    """Loudest of the last 10 s, as of T frames: [T]. ``past_db`` [n] are the frames before them."""
+    level = np.concatenate([past_db[-LEVEL_HISTORY_FRAMES:], loudness_db])
+    padded = np.concatenate([np.full(LEVEL_HISTORY_FRAMES, LOUDNESS_FLOOR_DB), level])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, LEVEL_HISTORY_FRAMES + 1)
+    peaks = np.maximum(windows.max(1), QUIETEST_PEAK_DB)[len(level) - len(loudness_db) :]
+    return np.asarray(peaks, np.float32)
 
 
 def level_channels(loudness_db: FloatArray, past_db: FloatArray) -> FloatArray:
@@ -110,23 +103,35 @@ def level_channels(loudness_db: FloatArray, past_db: FloatArray) -> FloatArray:
     loudness_db: [T]; past_db: [n], the frames before them -> [T, 2]. Relative, so that a quiet
     microphone opens the mouth like a loud one.
     """
-    before = past_db[-LEVEL_HISTORY_FRAMES:]
-    level = np.concatenate([before, loudness_db])
-    padded = np.concatenate([np.full(LEVEL_HISTORY_FRAMES, LOUDNESS_FLOOR_DB), level])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, LEVEL_HISTORY_FRAMES + 1)
-    peak = np.maximum(windows.max(1)[-len(level) :], QUIETEST_PEAK_DB)
+    last = past_db[-1:]  # for the first frame's rise
+    level = np.concatenate([last, loudness_db])
+    peak = peaks_db(level, past_db[:-1])
     relative = np.clip((level - peak) / LEVEL_SPAN_DB + 1.0, -2.0, 1.0)
     rise = np.diff(relative, prepend=relative[:1])
-    return np.stack([relative, rise], 1)[len(before) :].astype(np.float32)
+    return np.stack([relative, rise], 1)[len(last) :].astype(np.float32)
 
 
 def principal_projection(
-    embeddings: FloatArray, components: int, head: PhonemeHead | None = None
+    voices: Sequence[SpeechFeatures], components: int, head: PhonemeHead | None = None
 ) -> VoiceProjection:
-    """Whitened principal components of training voices [T, D], beside the phonemes of ``head``.
+    """Whitened principal components of training voices, beside the phonemes of ``head`` and,
+    where the voices have them, mel bands.
 
     Raises ValueError when there are fewer dimensions than components.
     """
+    everything = concatenate(voices)
+    mean, basis = _principal(everything.embeddings, components)
+    mel = MelNorm()
+    if everything.mel_db.shape[1]:
+        under = np.concatenate(
+            [v.mel_db - peaks_db(v.loudness_db, NO_PAST)[:, None] for v in voices]
+        )
+        mel = MelNorm(under.mean(0), under.std(0) + 1e-3)
+    return VoiceProjection(mean, basis, head or no_phonemes(len(mean)), mel)
+
+
+def _principal(embeddings: FloatArray, components: int) -> tuple[FloatArray, FloatArray]:
+    """Mean [D] and whitened principal directions [D, B] of embeddings [T, D]."""
     if components > embeddings.shape[1]:
         raise ValueError(f"{components} components of {embeddings.shape[1]} dimensions")
     mean = embeddings.mean(0)
@@ -134,5 +139,4 @@ def principal_projection(
     variance, axes = np.linalg.eigh(covariance)
     order = np.argsort(variance)[::-1][:components]
     basis = axes[:, order] / np.sqrt(np.maximum(variance[order], 1e-8))
-    none = PhonemeHead(np.zeros((len(mean), 0), np.float32), np.zeros(0, np.float32))
-    return VoiceProjection(mean.astype(np.float32), basis.astype(np.float32), head or none)
+    return mean.astype(np.float32), basis.astype(np.float32)

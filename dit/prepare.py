@@ -46,6 +46,7 @@ class Shard:
             **{name: getattr(self.motion, name) for name in MOTION_FIELDS},
             embeddings=self.voice.embeddings,
             loudness_db=self.voice.loudness_db,
+            mel_db=self.voice.mel_db,
             gap=self.gap,
             width=self.width,
         )
@@ -56,7 +57,9 @@ class Shard:
         try:
             with np.load(path) as stored:
                 motion = Motion(**{name: stored[name] for name in MOTION_FIELDS})
-                voice = SpeechFeatures(stored["embeddings"], stored["loudness_db"])
+                voice = SpeechFeatures(
+                    stored["embeddings"], stored["loudness_db"], stored["mel_db"]
+                )
                 return cls(path.stem, motion, voice, stored["gap"], stored["width"])
         except (KeyError, ValueError, OSError) as error:
             raise ClipError(f"{path} is no training shard: {error}") from error
@@ -135,6 +138,7 @@ def encode_corpus(corpus: Path, out: Path, encoder: "SpeechEncoder") -> int:
             folder / path.name,
             embeddings=voice.embeddings.astype(np.float16),
             loudness_db=voice.loudness_db,
+            mel_db=voice.mel_db,
             symbols=np.array(item.phonemes.symbols),
             start_s=item.phonemes.start_s,
             end_s=item.phonemes.end_s,

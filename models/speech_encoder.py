@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from models.device import DEFAULT_CACHE_DIR, CompiledNetwork, DevicePolicy, compile_network
+from models.mel import mel_db
 from models.shapes import FloatArray
 from models.speech import SpeechFeatures, concatenate, frame_count, loudness_db
 from models.speech_networks import SpeechNetwork, load_speech_network
@@ -93,7 +94,7 @@ class SpeechEncoder:
         tensor = torch.from_numpy(self._prepared(padded, real))[None].to(self._device)
         with torch.inference_mode():
             states = self._network.module.to(self._device)(tensor)[0].float().cpu().numpy()
-        return SpeechFeatures(self._at_frames(states, frames), loudness_db(padded))
+        return SpeechFeatures(self._at_frames(states, frames), loudness_db(padded), mel_db(padded))
 
     def start(self) -> "SpeechEncoderStream":
         """Begin a voice."""
@@ -187,7 +188,7 @@ class SpeechEncoderStream:
         voice = self._voice.read(first, self._end_sample(start_frame))
         real = slice(max(-first, 0), min(self._voice.end - first, len(voice)))
         embeddings = self._encoder.encode_window(voice, real)
-        features = SpeechFeatures(embeddings, loudness_db(voice))
+        features = SpeechFeatures(embeddings, loudness_db(voice), mel_db(voice))
         hop_end = window.left_frames + window.hop_frames
         final_end = window.left_frames + min(window.hop_frames, total_frames - start_frame)
         self._next_frame = min(start_frame + window.hop_frames, total_frames)

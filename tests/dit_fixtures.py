@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from dit.checkpoint import MotionCheckpoint, Sampling
-from dit.condition import PhonemeHead, VoiceProjection
+from dit.condition import VoiceProjection
 from dit.layout import MOTION_CHANNELS, MotionLayout
 from dit.model import MotionDiT, NetworkConfig
+from dit.phoneme_head import Linear, PhonemeHead
 from models.device import DevicePolicy
 from models.shapes import FloatArray
 from models.speech_encoder import EncoderWindow, SpeechEncoder
@@ -55,10 +56,8 @@ def tiny_checkpoint(engine: str = "lite", sampling: Sampling | None = None) -> M
     spread[6] = 0.01
     layout = MotionLayout(engine, np.zeros(MOTION_CHANNELS, np.float32), spread)
     basis = rng.normal(0, 0.25, (EMBEDDING_DIM, 4)).astype(np.float32)
-    head = PhonemeHead(
-        rng.normal(0, 1, (EMBEDDING_DIM, PHONEMES)).astype(np.float32),
-        np.zeros(PHONEMES, np.float32),
-    )
+    phonemes = rng.normal(0, 1, (EMBEDDING_DIM, PHONEMES)).astype(np.float32)
+    head = PhonemeHead(Linear(phonemes, np.zeros(PHONEMES, np.float32)))
     projection = VoiceProjection(np.zeros(EMBEDDING_DIM, np.float32), basis, head)
     return MotionCheckpoint(
         network, layout, projection, "tiny", sampling or Sampling(steps=2, guidance=1.5)

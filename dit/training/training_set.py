@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
 from dit.alignment import Alignment, VoiceToMouth, align, fit_voice_to_mouth
 from dit.articulation import Style, articulate
-from dit.condition import PhonemeHead, VoiceProjection, load_phoneme_head, principal_projection
+from dit.condition import VoiceProjection, principal_projection
 from dit.layout import MotionLayout, layout_of
+from dit.phoneme_head import PhonemeHead, load_phoneme_head
 from dit.preparation.shards import INDEX_FILE, Shard, read_index, read_shards, read_tar
 from dit.prepare import Shard as LooseShard
 from dit.synthetic import articulators_of, mouth_basis
@@ -150,11 +149,9 @@ def fit_projection(
     shards: list[Shard], spoken: list[SpokenFeatures], components: int, head: PhonemeHead
 ) -> VoiceProjection:
     """Principal components over real and synthetic voices, beside the encoder's phonemes."""
-    embeddings = np.concatenate(
-        [s.voice.embeddings for s in shards] + [s.voice.embeddings for s in spoken]
-    )
-    every = max(1, len(embeddings) // FITTED_FRAMES)
-    return principal_projection(embeddings[::every], components, head)
+    voices = [s.voice for s in shards] + [s.voice for s in spoken]
+    every = max(1, sum(len(voice) for voice in voices) // FITTED_FRAMES)
+    return principal_projection(voices[::every], components, head)
 
 
 def voice_to_mouth(items: list[SpokenItem]) -> VoiceToMouth:
