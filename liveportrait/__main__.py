@@ -230,5 +230,35 @@ def sheet(
     typer.echo(f"{out}: {width}x{height}")
 
 
+@app.command("evaluate")
+def evaluate(
+    clips: Annotated[Path, typer.Argument(help="folder of clips, each of one talking person")],
+    out: Annotated[
+        Path | None, typer.Option(help="folder for sheet.png and evaluation.json")
+    ] = None,
+    portraits: Annotated[
+        Path, typer.Option(help="folder of photographs that the clips move, too")
+    ] = Path("server/avatars"),
+    splits: Annotated[
+        Path | None, typer.Option(help="table `beginning of a clip's name: split`, YAML or JSON")
+    ] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="validation, test: which people; both if left out")
+    ] = None,
+    max_frames: Annotated[int, typer.Option(min=4, help="of a clip, at 25 a second")] = 75,
+    stride: Annotated[int, typer.Option(min=1, help="networks look at every n-th frame")] = 5,
+    weights: Weights = WEIGHTS_DIR,
+) -> None:
+    """Judge the lite picture on people left out of training: figures, and a sheet to look at."""
+    from liveportrait.evaluation.run import EvaluationJob
+    from liveportrait.evaluation.run import evaluate as run_evaluation
+
+    with plain_errors(), progress_bar("evaluate") as progress:
+        wanted = tuple(split or ("validation", "test"))
+        job = EvaluationJob(clips, portraits, weights, out, splits, wanted, max_frames, stride)
+        report = run_evaluation(job, progress)
+    typer.echo(report.text())
+
+
 if __name__ == "__main__":
     app()

@@ -1,7 +1,7 @@
 """Self-reenactment: a clip's first frame, moved as the clip moves, against the clip itself.
 
-The way is that of ``animate --engine lite``: the driver's smoothed, relative motion, limited to what
-a portrait can take. Nothing about the person but the first frame is known to the picture.
+The way is that of ``animate --engine lite``: the driver's smoothed, relative motion, limited to
+what a portrait can take. Nothing about the person but the first frame is known to the picture.
 """
 
 import time
