@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dit.evaluation.events import CLOSURES, score_events, silent_frames, spans, unseen_speech
+from dit.evaluation.events import score_events, unseen_speech
 from dit.generator import MotionGenerator
+from dit.lip_events import CLOSURES, silent_frames, spans
 from dit.speech_corpus import CorpusItem
 from dit.speech_phonemes import PhonemeTimes
 from models.errors import ConfigError

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dit.evaluation.lips import EYE_DISTANCE_UNITS, LoudnessBaseline, score_lips, summarise
+from dit.evaluation.lips import LoudnessBaseline, score_lips, summarise
+from dit.lip_events import EYE_DISTANCE_UNITS
 from models.motion import Motion, rest
 from models.shapes import FloatArray
 from tests.evaluation_fixtures import FRAMES, recording

@@ -11,12 +11,11 @@ import numpy as np
 from dit.evaluation.quartiles import Quartiles, quartiles
 from dit.evaluation.recordings import Recording
 from dit.lagged_correlation import lagged_pearson
+from dit.lip_events import EYE_DISTANCE_UNITS
 from dit.synthetic import articulators_of
 from models.motion import Motion
 from models.shapes import AnyArray, FloatArray
 
-# the outer eye corners of the canonical head (240 units high) are about this far apart
-EYE_DISTANCE_UNITS = 105.0
 BASELINE_NEIGHBOURS, BASELINE_RIDGE = 6, 1.0
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dit.evaluation.events import SHUT_UNITS
 from dit.layout import MotionLayout, channels_of
+from dit.lip_events import SHUT_UNITS
 from dit.training.config import LossConfig
 from models.shapes import FloatArray
 

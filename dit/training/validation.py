@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dit.evaluation.events import (
+from dit.lagged_correlation import LaggedCorrelation, lagged_pearson
+from dit.layout import MotionLayout
+from dit.lip_events import (
     CLOSURES,
+    EYE_DISTANCE_UNITS,
     SHUT_UNITS,
     SILENT_SHUT,
     silent_frames,
     spans,
 )
-from dit.evaluation.lips import EYE_DISTANCE_UNITS
-from dit.lagged_correlation import LaggedCorrelation, lagged_pearson
-from dit.layout import MotionLayout
 from dit.model import MotionDiT
 from dit.training.losses import lip_readout
 from dit.training.sequences import Sequence, SpokenItem
