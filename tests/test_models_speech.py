@@ -22,7 +22,7 @@ def test_slices_join_to_the_whole() -> None:
 
 
 def test_arrays_of_different_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\[T, D\] and \[T\]"):
+    with pytest.raises(ValueError, match=r"are not \[T, D\], \[T\] and \[T, B\]"):
         SpeechFeatures(np.zeros((3, 4), np.float32), np.zeros(2, np.float32))
 
 
