@@ -1,9 +1,12 @@
 """``python -m server``: serve the API and the page, or render a sound file to a video."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
+
+from liveportrait.output import FramingName, OutputOptions, SizePx, parse_background
+from server.engine import MAX_LEVEL
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -41,6 +44,14 @@ def serve(
         _give_up(f"cannot listen on {host or ''}:{port or ''}: {error.strerror}")
 
 
+def _shown(text: str, **settings: Any) -> Any:
+    return typer.Option(help=text, rich_help_panel="Picture", **settings)
+
+
+def _moved(text: str) -> Any:
+    return typer.Option(min=0, max=MAX_LEVEL, help=text, rich_help_panel="Motion")
+
+
 @app.command()
 def render(
     avatar: Annotated[str, typer.Option(help="A shipped avatar's name, or a picture file.")],
@@ -48,17 +59,31 @@ def render(
     out: Annotated[Path, typer.Option(help="The MP4 file to write.")],
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same video.")] = 0,
     engine: Annotated[str, typer.Option(help="A name in configs/engine/, or a file.")] = "lite",
+    size: Annotated[int, _shown("256, 512 or 768: the square in which the face moves.")] = 512,
+    framing: Annotated[FramingName, _shown("The face, or the full photograph.")] = "face",
+    background: Annotated[
+        str, _shown("none, blur, blur:0.8, green, #rrggbb, or a picture file.")
+    ] = "none",
+    head: Annotated[float, _moved("Head motion: 0 none, 1 natural.")] = 1.0,
+    expression: Annotated[float, _moved("Expression.")] = 1.0,
+    blink: Annotated[float, _moved("Blinks.")] = 1.0,
+    gaze: Annotated[float, _moved("Gaze.")] = 1.0,
 ) -> None:
     """Render a talking face to an MP4 with its sound."""
     import asyncio
 
     from models.errors import VisavisError
+    from server.engine import MotionLevels
     from server.logs import configure_logs
     from server.offline import RenderJob, render_file
 
     configure_logs("console", "warning")
     try:
-        asyncio.run(render_file(RenderJob(avatar, audio, out, seed, engine)))
+        # a size that does not exist is refused by OutputOptions itself
+        output = OutputOptions(cast(SizePx, size), framing, parse_background(background))
+        levels = MotionLevels(head, expression, blink, gaze)
+        job = RenderJob(avatar, audio, out, seed, engine, output=output, levels=levels)
+        asyncio.run(render_file(job))
     except VisavisError as error:
         _give_up(str(error))
 

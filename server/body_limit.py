@@ -5,6 +5,7 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.images import MAX_IMAGE_BYTES
+from server.output_schemas import MAX_BACKGROUND_CHARS
 from server.problems import problem_response
 
 FORM_OVERHEAD_BYTES = 64 * 1024
@@ -58,6 +59,8 @@ class BodyLimit:
             await refusal(scope, receive, send)
 
     def _limit(self, path: str) -> int:
+        if path == "/v1/sessions":
+            return MAX_BACKGROUND_CHARS + JSON_BYTES
         if path.startswith("/v1/avatars"):
             return MAX_IMAGE_BYTES + FORM_OVERHEAD_BYTES
         if path.endswith("/speech"):

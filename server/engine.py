@@ -9,12 +9,14 @@ from typing import Any, Literal, Protocol
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from liveportrait.output import OutputChoices, OutputOptions
 from models.errors import ConfigError
 from models.motion import Motion
 from models.shapes import FloatArray, Image
 from server.settings import ROOT
 
 Mode = Literal["live", "chunk"]
+MAX_LEVEL = 3.0  # of any kind of motion
 MODES: tuple[Mode, ...] = ("live", "chunk")
 
 
@@ -61,17 +63,18 @@ class Generator(Protocol):
 class Renderer(Protocol):
     """Turns portraits and motion into pictures (see liveportrait/renderer.py)."""
 
-    width: int
+    width: int  # of frames, where no other size is asked for
     height: int
+    choices: OutputChoices
 
-    def prepare(self, image: Image) -> Any:
-        """A picture -> a portrait, or a PortraitError."""
+    def prepare(self, image: Image, output: OutputOptions = ..., /) -> Any:
+        """A picture -> a portrait with its frames' ``size``, or a PortraitError or OutputError."""
 
     def drive(self, portrait: Any, generated: Motion) -> Motion:
         """Relative motion [T] -> the motion [T] of this portrait."""
 
-    def render(self, portraits: Sequence[Any], motions: Motion) -> Image:
-        """B portraits and motions -> pictures [B, H, W, 3]."""
+    def render(self, portraits: Sequence[Any], motions: Motion) -> Sequence[Image]:
+        """B portraits and motions -> B pictures [H, W, 3], each of its portrait's size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,12 +19,16 @@ from multiprocessing.context import SpawnProcess
 
 import structlog
 
+from liveportrait.output import OutputError
 from models.errors import PortraitError, VisavisError
 from server.engine import EngineConfig
 from server.engine_messages import (
     Command,
     EngineInfo,
     EngineReady,
+    ForgetPortrait,
+    PortraitFacts,
+    PortraitPlan,
     PreparePortrait,
     Reply,
     Shutdown,
@@ -33,6 +38,7 @@ from server.engine_worker import WorkerStart, run_worker
 
 log = structlog.get_logger(__name__)
 
+KEPT_PORTRAITS = 64  # in the worker, a few MB each; the least used is forgotten first
 QUEUED_COMMANDS = 4000  # more than ten seconds of every session's voice
 START_LIMIT_S = 300.0  # loading may convert networks once
 SILENCE_LIMIT_S = 15.0  # a worker beats once a second
@@ -81,8 +87,8 @@ class EngineClient:
         self._generation = itertools.count(1)
         self._requests = itertools.count(1)
         self._worker: _Worker | None = None
-        self._waiting: dict[int, asyncio.Future[None]] = {}
-        self._prepared: set[str] = set()
+        self._waiting: dict[int, asyncio.Future[PortraitFacts]] = {}
+        self._prepared: OrderedDict[str, PortraitFacts] = OrderedDict()  # by portrait id
         self._ready = asyncio.Event()
         self._starts_in_a_row = 0
         self._closing = False
@@ -118,35 +124,45 @@ class EngineClient:
         assert self.info is not None
         return self.info
 
-    async def prepare(self, avatar_id: str, image: bytes) -> None:
-        """Make the worker know a portrait. Raises PortraitError, EngineUnavailableError."""
+    async def prepare(self, plan: PortraitPlan) -> PortraitFacts:
+        """Make the worker know a portrait. Raises PortraitError, OutputError,
+        EngineUnavailableError."""
         if not self.ready:
             raise EngineUnavailableError("the engine is starting; try again in a few seconds")
-        if avatar_id in self._prepared:
-            return
+        portrait_id = plan.portrait_id
+        if portrait_id in self._prepared:
+            self._prepared.move_to_end(portrait_id)
+            return self._prepared[portrait_id]
         request_id = next(self._requests)
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[PortraitFacts] = asyncio.get_running_loop().create_future()
         self._waiting[request_id] = answer
         try:
-            self.send(PreparePortrait(request_id, avatar_id, image))
-            await answer
+            self.send(PreparePortrait(request_id, portrait_id, plan.image, plan.output))
+            facts = await answer
         finally:
             self._waiting.pop(request_id, None)
-        self._prepared.add(avatar_id)
+        self._prepared[portrait_id] = facts
+        while len(self._prepared) > KEPT_PORTRAITS:
+            oldest, _ = self._prepared.popitem(last=False)
+            self.send(ForgetPortrait(oldest))
+        return facts
 
     def forget(self, avatar_id: str) -> None:
-        """The portrait was forgotten, or must be sent again."""
-        self._prepared.discard(avatar_id)
+        """No new session will have this avatar; those that run keep their portrait."""
+        for portrait_id in list(self._prepared):
+            if portrait_id.startswith(f"{avatar_id}/"):
+                del self._prepared[portrait_id]
+                self.send(ForgetPortrait(portrait_id))
 
-    def answer(self, request_id: int, error: VisavisError | None) -> None:
+    def answer(self, request_id: int, answer: PortraitFacts | VisavisError) -> None:
         """The worker has answered a preparation."""
         future = self._waiting.get(request_id)
         if future is None or future.done():
             return
-        if error is None:
-            future.set_result(None)
+        if isinstance(answer, PortraitFacts):
+            future.set_result(answer)
         else:
-            future.set_exception(error)
+            future.set_exception(answer)
 
     def send(self, command: Command) -> None:
         """To the worker; without one it is lost, as the worker's memory is. A worker that takes
@@ -271,7 +287,7 @@ def silence_limit_s(info: EngineInfo | None) -> float:
 
 def portrait_error(code: str, message: str) -> VisavisError:
     """The named error of a refusal that came over the pipe."""
-    kinds: list[type[VisavisError]] = [*PortraitError.__subclasses__(), PortraitError]
+    kinds: list[type[VisavisError]] = [*PortraitError.__subclasses__(), PortraitError, OutputError]
     for kind in kinds:
         if kind.code == code:
             return kind(message)

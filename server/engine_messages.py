@@ -6,24 +6,42 @@ Frames are numbered by the session's media clock; pixels come back through the s
 
 from dataclasses import dataclass
 
+from liveportrait.output import OutputChoices, OutputOptions
 from models.shapes import FloatArray
 from server.engine import Mode, MotionLevels
+
+_USUAL = OutputOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class PortraitPlan:
+    """A portrait to be made: an avatar's image file, and how its frames are to look."""
+
+    avatar_id: str
+    image: bytes
+    output: OutputOptions = _USUAL
+
+    @property
+    def portrait_id(self) -> str:
+        """The same for portraits that are the same."""
+        return f"{self.avatar_id}/{self.output.key}"
 
 
 @dataclass(frozen=True, slots=True)
 class PreparePortrait:
-    """Make a portrait of an image file's bytes and keep it as ``avatar_id``."""
+    """Make a portrait of an image file's bytes and keep it as ``portrait_id``."""
 
     request_id: int
-    avatar_id: str
+    portrait_id: str
     image: bytes
+    output: OutputOptions = _USUAL
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetPortrait:
     """No new session will ask for this portrait."""
 
-    avatar_id: str
+    portrait_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,7 @@ class OpenSession:
     """Begin a motion stream at ``start_frame``; its frames go to a lane of the ring."""
 
     session_id: str
-    avatar_id: str
+    portrait_id: str
     lane: int
     start_frame: int
     revision: int
@@ -112,10 +130,15 @@ class EngineInfo:
     live: ModeTiming
     chunk: ModeTiming
     render_ms: float  # one picture
+    choices: OutputChoices
 
     def timing(self, mode: Mode) -> ModeTiming:
-        """The figures of ``mode``."""
+        """The figures of ``mode``, with pictures of the usual size."""
         return self.live if mode == "live" else self.chunk
+
+    def larger_ms(self, size: tuple[int, int]) -> float:
+        """How much longer than a usual picture one of ``size`` (width, height) takes."""
+        return self.render_ms * max(0.0, size[0] * size[1] / (self.width * self.height) - 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +157,18 @@ class StartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class PortraitFacts:
+    """What is known of a portrait once it is prepared."""
+
+    size: tuple[int, int]  # width and height of its frames
+
+
+@dataclass(frozen=True, slots=True)
 class PortraitPrepared:
     """Answer to PreparePortrait."""
 
     request_id: int
+    facts: PortraitFacts
 
 
 @dataclass(frozen=True, slots=True)

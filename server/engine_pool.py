@@ -14,11 +14,12 @@ from server.engine_messages import (
     CloseSession,
     EngineInfo,
     FeedSession,
-    ForgetPortrait,
     FramesReady,
     Heartbeat,
     MotionReady,
     OpenSession,
+    PortraitFacts,
+    PortraitPlan,
     PortraitPrepared,
     PortraitRefused,
     Reply,
@@ -61,8 +62,8 @@ class LinkPlan:
     """What does not change while a session lives."""
 
     session_id: str
-    avatar_id: str
-    image: bytes
+    portrait: PortraitPlan
+    size: tuple[int, int]  # of its pictures, width and height
     mode: Mode
     seed: int
 
@@ -82,7 +83,7 @@ class PooledEngine:
         self._pool.client.send(
             OpenSession(
                 session_id=self.plan.session_id,
-                avatar_id=self.plan.avatar_id,
+                portrait_id=self.plan.portrait.portrait_id,
                 lane=self.lane,
                 start_frame=start_frame,
                 revision=revision,
@@ -106,7 +107,7 @@ class PooledEngine:
 
     def picture(self, frame: int) -> Image:
         """The I420 picture [H * 3 / 2, W] of a rendered frame, in the ring."""
-        return self._pool.ring.slot(self.lane, frame)
+        return self._pool.ring.slot(self.lane, frame, self.plan.size)
 
     def close(self) -> None:
         """Forget the session; its lane is free again."""
@@ -120,7 +121,7 @@ class EnginePool:
         self, config: EngineConfig, lanes: int, warm_image: bytes, metrics: Metrics
     ) -> None:
         self.config = config
-        self.ring = FrameRing(lanes, config.width, config.height)
+        self.ring = FrameRing(lanes)
         self.client = EngineClient(config, self.ring.name, lanes, warm_image)
         self.client.on_reply = self._take
         self.client.on_lost = self._lost
@@ -137,14 +138,18 @@ class EnginePool:
         """The loaded engine, once there is one."""
         return self.client.info
 
-    async def prepare(self, avatar_id: str, image: bytes) -> None:
-        """Make a portrait known to the worker. Raises PortraitError, EngineUnavailableError."""
-        await self.client.prepare(avatar_id, image)
+    async def prepare(self, plan: PortraitPlan) -> PortraitFacts:
+        """Make a portrait known to the worker.
+
+        Raises PortraitError, EngineUnavailableError, and OutputError for what the engine cannot do.
+        """
+        if self.info is not None:
+            self.info.choices.check(plan.output, self.config.name)
+        return await self.client.prepare(plan)
 
     def forget(self, avatar_id: str) -> None:
         """An avatar was deleted; running sessions keep theirs."""
         self.client.forget(avatar_id)
-        self.client.send(ForgetPortrait(avatar_id))
 
     def link(self, plan: LinkPlan) -> PooledEngine:
         """A lane for a new session. Raises NoLaneError."""
@@ -177,7 +182,7 @@ class EnginePool:
                 if listener := self._listener(reply.session_id):
                     listener.motion_ms = reply.motion_ms
             case PortraitPrepared():
-                self.client.answer(reply.request_id, None)
+                self.client.answer(reply.request_id, reply.facts)
             case PortraitRefused():
                 self.client.answer(reply.request_id, portrait_error(reply.code, reply.message))
             case SessionFailed():
@@ -224,7 +229,7 @@ class EnginePool:
 
     async def _bring_back(self, link: PooledEngine) -> None:
         try:
-            await self.client.prepare(link.plan.avatar_id, link.plan.image)
+            await self.client.prepare(link.plan.portrait)
         except VisavisError as error:
             log.error("engine_reopen_failed", session=link.plan.session_id, reason=str(error))
             return

@@ -57,4 +57,5 @@ def warm_up(engine: Engine, config: EngineConfig, image: bytes) -> EngineInfo:
         live=timings["live"],
         chunk=timings["chunk"],
         render_ms=render_ms,
+        choices=engine.renderer.choices,
     )

@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 from threading import Lock, Thread
 from typing import Any
 
+from liveportrait.output import OutputError
 from models.errors import PortraitError, VisavisError
 from models.images import decode_image
 from models.motion import concatenate
@@ -20,6 +21,7 @@ from server.engine_messages import (
     Heartbeat,
     MotionReady,
     OpenSession,
+    PortraitFacts,
     PortraitPrepared,
     PortraitRefused,
     PreparePortrait,
@@ -57,7 +59,7 @@ def run_worker(connection: Connection, start: WorkerStart) -> None:
     except VisavisError as error:
         connection.send(StartFailed(error.code, str(error)))
         return
-    ring = FrameRing(start.lanes, start.config.width, start.config.height, start.ring_name)
+    ring = FrameRing(start.lanes, start.ring_name)
     worker = EngineWorker(engine, ring, connection, start.config.batch_on(engine.device))
     worker.send(EngineReady(info))
     try:
@@ -121,7 +123,7 @@ class EngineWorker:
             case PreparePortrait():
                 Thread(target=self._prepare, args=(command,), daemon=True).start()
             case ForgetPortrait():
-                self._portraits.pop(command.avatar_id, None)
+                self._portraits.pop(command.portrait_id, None)
             case Shutdown():
                 self._stopping = True
 
@@ -142,7 +144,7 @@ class EngineWorker:
 
     def _open(self, command: OpenSession) -> None:
         try:
-            portrait = self._portraits[command.avatar_id]
+            portrait = self._portraits[command.portrait_id]
             session = WorkerSession.open(self._engine, portrait, command)
             self._sessions[command.session_id] = session
         except Exception as error:
@@ -152,13 +154,14 @@ class EngineWorker:
         """In a thread: finding a face takes several frames' time."""
         try:
             image = decode_image(command.image)
-            self._portraits[command.avatar_id] = self._engine.renderer.prepare(image)
-        except PortraitError as error:
+            portrait = self._engine.renderer.prepare(image, command.output)
+            self._portraits[command.portrait_id] = portrait
+        except (PortraitError, OutputError) as error:
             self.send(PortraitRefused(command.request_id, error.code, str(error)))
         except Exception as error:
             self.send(PortraitRefused(command.request_id, "internal", repr(error)))
         else:
-            self.send(PortraitPrepared(command.request_id))
+            self.send(PortraitPrepared(command.request_id, PortraitFacts(portrait.size)))
 
     def _step_most_urgent(self) -> None:
         waiting = [s for s in self._sessions.values() if s.voice]
@@ -196,7 +199,7 @@ class EngineWorker:
         motions = concatenate([s.motions[frame - s.next_frame] for s, frame in taken])
         pictures = self._engine.renderer.render([s.portrait for s, _ in taken], motions)
         for (session, frame), picture in zip(taken, pictures, strict=True):
-            slot = self._ring.slot(session.lane, frame)
+            slot = self._ring.slot(session.lane, frame, session.portrait.size)
             cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420, dst=slot)
         rendered = tuple(RenderedFrame(s.session_id, frame, s.revision) for s, frame in taken)
         for session, _ in taken:

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
+from liveportrait.output import OutputOptions
 from models.errors import ConfigError, VisavisError
 from models.shapes import PcmArray
 from models.sound import read_sound
 from server.avatars import load_shipped
 from server.engine import Mode, MotionLevels, load_engine_config
+from server.engine_messages import PortraitPlan
 from server.engine_pool import EnginePool, LinkPlan
 from server.media_time import PLAYOUT_RATE_HZ, SAMPLES_PER_PICTURE, to_ms
 from server.metrics import Metrics
@@ -39,25 +41,26 @@ class RenderJob:
     seed: int
     engine: str
     mode: Mode = "live"
+    output: OutputOptions = field(default_factory=OutputOptions)
+    levels: MotionLevels = field(default_factory=MotionLevels)
 
 
 async def render_file(job: RenderJob, report: Callable[[int, int], None] | None = None) -> None:
     """Render with a progress bar, or with calls of ``report(frames done, frames in all)``.
 
-    Raises ConfigError, SoundError, PortraitError, WeightsError.
+    Raises ConfigError (OutputError is one), SoundError, PortraitError, WeightsError.
     """
     image = avatar_image(job.avatar)
     wave = await asyncio.to_thread(read_sound, job.audio, out_rate_hz=PLAYOUT_RATE_HZ)
     pcm = to_pcm(wave)
-    config = load_engine_config(job.engine)
     if not job.out.parent.is_dir():
         raise ConfigError(f"there is no folder {job.out.parent} to write {job.out.name} to")
     async with open_engine(job.engine, image) as pool:
-        await pool.prepare("portrait", image)
-        session = offline_session(pool, image, job.mode, job.seed, len(pcm))
+        plan = await offline_plan(pool, image, job)
+        session = offline_session(pool, plan, job.levels, len(pcm))
         frames = -(-len(pcm) // SAMPLES_PER_PICTURE)
         with (
-            VideoFile(job.out, config.width, config.height) as video,
+            VideoFile(job.out, *plan.size) as video,
             tqdm(
                 total=frames, unit="frame", desc=job.out.name, disable=report is not None
             ) as progress,
@@ -83,16 +86,25 @@ async def open_engine(engine: str, image: bytes) -> AsyncIterator[EnginePool]:
         await pool.close()
 
 
-def offline_session(pool: EnginePool, image: bytes, mode: Mode, seed: int, samples: int) -> Session:
-    """A session on lane 0 whose queue holds ``samples`` of speech. The portrait is prepared."""
+async def offline_plan(pool: EnginePool, image: bytes, job: RenderJob) -> LinkPlan:
+    """The session's plan, its portrait prepared. Raises PortraitError, OutputError."""
+    portrait = PortraitPlan("portrait", image, job.output)
+    facts = await pool.prepare(portrait)
+    return LinkPlan("offline", portrait, facts.size, job.mode, job.seed)
+
+
+def offline_session(
+    pool: EnginePool, plan: LinkPlan, levels: MotionLevels, samples: int
+) -> Session:
+    """A session on lane 0 whose queue holds ``samples`` of speech."""
     info = pool.info
     assert info is not None
-    link = pool.link(LinkPlan("offline", "portrait", image, mode, seed))
+    link = pool.link(plan)
     session = Session(
         engine=link,
-        timing=SessionTiming.for_engine(info.timing(mode)),
-        mode=mode,
-        levels=MotionLevels(),
+        timing=SessionTiming.for_engine(info.timing(plan.mode), info.larger_ms(plan.size)),
+        mode=plan.mode,
+        levels=levels,
         max_speech_s=to_ms(samples) / 1000 + 1,
     )
     link.listener = session

@@ -27,6 +27,7 @@ KNOWN: dict[str, tuple[int, str]] = {
     "no_face": (422, "No face was found"),
     "several_faces": (422, "More than one face"),
     "face_too_small": (422, "The face is too small"),
+    "bad_output": (422, "The picture cannot be shown like that"),
     "bad_audio": (422, "The sound cannot be read"),
     "bad_sdp": (422, "Not an acceptable session description"),
     "speech_queue_full": (429, "The speech queue is full"),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Response, UploadFile
 
 from server.access import Context, KeyRequired
 from server.engine_client import EngineUnavailableError
+from server.engine_messages import PortraitPlan
 
 router = APIRouter(prefix="/v1/avatars", tags=["avatars"])
 
@@ -27,7 +28,7 @@ async def upload_avatar(
     avatar = context.avatars.new(name, await image.read())
     async with context.avatars.uploading:
         began = time.monotonic()
-        await context.pool.prepare(avatar.avatar_id, avatar.image)
+        await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
         context.metrics.prepare_s.observe(time.monotonic() - began)
     context.avatars.keep(avatar)
     return avatar.as_json()

@@ -8,6 +8,7 @@ from server.access import Context, KeyRequired
 from server.engine import MODES
 from server.engine_client import EngineUnavailableError
 from server.metrics import CONTENT_TYPE
+from server.output_schemas import choices_as_json
 from server.settings import VERSION
 from server.stream_protocol import MAX_PCM_RATE_HZ, MIN_PCM_RATE_HZ
 
@@ -58,6 +59,7 @@ async def describe(context: Context) -> dict[str, object]:
             "max_duration_s": settings.limits.max_duration_s,
             "pcm_rates_hz": [MIN_PCM_RATE_HZ, MAX_PCM_RATE_HZ],
         },
+        "output": choices_as_json(info.choices) if info else None,
         "modes": list(MODES),
         "voice_in": ["mic", "api", "both"],
         "text_to_speech": False,

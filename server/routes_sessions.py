@@ -29,6 +29,7 @@ async def start_session(context: Context, body: SessionBody) -> dict[str, object
         mode=body.mode,
         voice_in=body.voice_in,
         levels=body.motion.levels(),
+        output=body.output.options(),
         seed=body.seed if body.seed is not None else secrets.randbelow(2**31),
         idle_timeout_s=_within("idle_timeout_s", body.idle_timeout_s, limits.idle_timeout_s),
         max_duration_s=_within("max_duration_s", body.max_duration_s, limits.max_duration_s),
@@ -40,6 +41,8 @@ async def start_session(context: Context, body: SessionBody) -> dict[str, object
         "token": live.token,
         "state": live.session.state,
         "expires_at": live.expires_at.isoformat(),
+        "width": live.size[0],
+        "height": live.size[1],
         "urls": {
             "offer": f"{base}/offer",
             "whep": None,

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server.engine import Mode, MotionLevels
+from server.engine import MAX_LEVEL, Mode, MotionLevels
+from server.output_schemas import OutputBody
 from server.sessions import VoiceIn
 
-MAX_LEVEL = 3.0
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -35,6 +35,7 @@ class SessionBody(BaseModel):
     mode: Mode = "live"
     voice_in: VoiceIn = "both"
     motion: MotionBody = Field(default_factory=MotionBody)
+    output: OutputBody = Field(default_factory=OutputBody)
     idle_timeout_s: float | None = Field(default=None, gt=0)
     max_duration_s: float | None = Field(default=None, gt=0)
     seed: int | None = Field(default=None, ge=0, lt=2**31)

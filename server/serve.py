@@ -9,6 +9,7 @@ import uvicorn
 from server.app import create_app
 from server.context import ServerContext
 from server.engine_client import EngineFailedError
+from server.engine_messages import PortraitPlan
 from server.settings import Settings
 
 WEBSOCKET_PING_S = 5.0
@@ -69,7 +70,7 @@ async def _watch_engine(
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     announce(f"http://{shown}:{port}/")
     for avatar in context.avatars.all():
-        await context.pool.prepare(avatar.avatar_id, avatar.image)
+        await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
     # from here on only the engine's end matters
     error = await context.pool.failed
     server.should_exit = True

@@ -63,9 +63,12 @@ class SessionTiming:
     lead_in_frames: int  # a new motion can show this soon after the playout point
 
     @classmethod
-    def for_engine(cls, timing: ModeTiming) -> "SessionTiming":
-        """As small as the engine's need for voice, jitter and the machine's speed allow."""
-        compute_ms = min(timing.hop_ms * _COMPUTE_MARGIN, _MAX_COMPUTE_MS)
+    def for_engine(cls, timing: ModeTiming, larger_ms: float = 0.0) -> "SessionTiming":
+        """As small as the engine's need for voice, jitter and the machine's speed allow.
+
+        ``larger_ms``: what a picture of this session takes longer than a usual one.
+        """
+        compute_ms = min((timing.hop_ms + larger_ms) * _COMPUTE_MARGIN, _MAX_COMPUTE_MS)
         margin_ms = to_ms(JITTER_SAMPLES) + PACKET_MS + compute_ms
         return cls(
             ahead_frames=timing.delay_frames + 1 + math.ceil(margin_ms / FRAME_MS),

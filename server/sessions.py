@@ -10,11 +10,14 @@ from typing import Literal
 
 import structlog
 
+from liveportrait.output import OutputOptions
 from server.avatars import Avatar
 from server.engine import Mode, MotionLevels
+from server.engine_messages import PortraitPlan
 from server.engine_pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
 from server.events import SessionEnded, as_json
 from server.metrics import Metrics
+from server.output_schemas import output_as_json
 from server.pacing import PacingClock
 from server.peer import Peer
 from server.problems import ApiError
@@ -36,6 +39,7 @@ class SessionPlan:
     mode: Mode
     voice_in: VoiceIn
     levels: MotionLevels
+    output: OutputOptions
     seed: int
     idle_timeout_s: float
     max_duration_s: float
@@ -69,6 +73,11 @@ class LiveSession:
         self._lost_at: float | None = None
         self._ever_connected = False
         self._ended = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures."""
+        return self._link.plan.size
 
     @property
     def connected(self) -> bool:
@@ -150,6 +159,9 @@ class LiveSession:
             "avatar_id": self.plan.avatar.avatar_id,
             "mode": self.plan.mode,
             "voice_in": self.plan.voice_in,
+            "output": output_as_json(self.plan.output),
+            "width": self.size[0],
+            "height": self.size[1],
             "state": self.session.state,
             "connected": self.connected,
             "created_at": self.created_at.isoformat(),
@@ -182,21 +194,20 @@ class SessionRegistry:
 
     async def start(self, plan: SessionPlan) -> LiveSession:
         """A new session, its first idle pictures under way. Raises NoLaneError, PortraitError,
-        EngineUnavailableError."""
-        await self._pool.prepare(plan.avatar.avatar_id, plan.avatar.image)
+        OutputError, EngineUnavailableError."""
+        portrait = PortraitPlan(plan.avatar.avatar_id, plan.avatar.image, plan.output)
+        facts = await self._pool.prepare(portrait)
         info = self._pool.info
         assert info is not None
         session_id = f"s_{secrets.token_hex(8)}"
         try:
-            link = self._pool.link(
-                LinkPlan(session_id, plan.avatar.avatar_id, plan.avatar.image, plan.mode, plan.seed)
-            )
+            link = self._pool.link(LinkPlan(session_id, portrait, facts.size, plan.mode, plan.seed))
         except NoLaneError:
             self._metrics.sessions_refused.inc()
             raise
         session = Session(
             engine=link,
-            timing=SessionTiming.for_engine(info.timing(plan.mode)),
+            timing=SessionTiming.for_engine(info.timing(plan.mode), info.larger_ms(facts.size)),
             mode=plan.mode,
             levels=plan.levels,
             max_speech_s=self._settings.limits.max_speech_s,

@@ -49,15 +49,12 @@ async def stream(socket: WebSocket, session_id: str, token: str = "") -> None:
         await socket.close(CLOSE_POLICY, "no such session, or a wrong token")
         return
     listener = live.session.events.listen()
-    info = context.pool.info
-    assert info is not None
     listener.offer(
         SessionReady(
             session_id,
             live.session.state,
             FPS,
-            info.width,
-            info.height,
+            *live.size,
             live.session.picture_delay_ms,
         )
     )

@@ -6,11 +6,20 @@ which samples it belongs to.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
+from liveportrait.background.replacement import background_pixels
+from liveportrait.output import (
+    USUAL_SIZE_PX,
+    OutputChoices,
+    OutputOptions,
+    PictureBackground,
+)
 from models.errors import NoFaceError
 from models.motion import Motion, rest
 from models.shapes import FloatArray, Image
@@ -21,6 +30,7 @@ LOOKAHEAD_FRAMES = 5
 BITS = 16
 SIZE = 128  # of the picture; a cell of the frame number's bits is 16 x 16
 LOUD_ROWS = slice(64, 128)
+_USUAL = OutputOptions()
 
 
 class FakeStream:
@@ -78,32 +88,46 @@ class FakeGenerator:
         return FakeStream(mode, controls)
 
 
+@dataclass(frozen=True)
+class FakePortrait:
+    """Its frames' width and height."""
+
+    size: tuple[int, int] = (SIZE, SIZE)
+
+
 class FakeRenderer:
     """Draws the frame's number as 16 black or white cells and its level as the lower half's grey.
 
-    A picture that is dark all over has no face for it. ``crash_level``: a portrait named so makes
-    the process die in ``render``, as a broken driver would.
+    A picture that is dark all over has no face for it. Its pictures have a quarter of the asked
+    size: 128 by default; in full framing they are twice as wide.
     """
 
     width = SIZE
     height = SIZE
+    choices = OutputChoices(backgrounds=("none", "colour", "picture"))
 
-    def prepare(self, image: Image) -> str:
+    def prepare(self, image: Image, output: OutputOptions = _USUAL) -> FakePortrait:
         if image.mean() < 8:
             raise NoFaceError("no face was found in the picture; accepted: one face, well lit")
-        return "portrait"
+        if isinstance(output.background, PictureBackground):
+            background_pixels(output.background, image, np.ones(image.shape[:2], np.float32))
+        side = output.size * SIZE // USUAL_SIZE_PX
+        return FakePortrait((2 * side if output.framing == "full" else side, side))
 
-    def drive(self, portrait: str, generated: Motion) -> Motion:
+    def drive(self, portrait: FakePortrait, generated: Motion) -> Motion:
         del portrait
         return generated
 
-    def render(self, portraits: Sequence[str], motions: Motion) -> Image:
+    def render(self, portraits: Sequence[FakePortrait], motions: Motion) -> list[Image]:
         assert len(portraits) == len(motions)
         pictures = [
             draw(round(float(pitch)), float(level))
             for pitch, level in zip(motions.pitch, motions.exp[:, 0, 0], strict=True)
         ]
-        return np.stack(pictures)
+        return [
+            cv2.resize(picture, portrait.size, interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+            for portrait, picture in zip(portraits, pictures, strict=True)
+        ]
 
 
 def draw(frame: int, level: float) -> Image:

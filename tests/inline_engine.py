@@ -10,6 +10,7 @@ from server.engine import Engine, Mode, MotionLevels
 from server.engine_messages import FeedSession, OpenSession, RewindSession
 from server.session import Session
 from server.worker_session import WorkerSession
+from tests.fake_engine import FakePortrait
 
 
 @dataclass
@@ -24,7 +25,7 @@ class InlineEngine:
     pictures: dict[int, Image] = field(default_factory=dict)
     rewinds: list[tuple[int, bool]] = field(default_factory=list)
     levels: list[MotionLevels] = field(default_factory=list)
-    portrait: Any = "portrait"
+    portrait: Any = field(default_factory=FakePortrait)
     i420: bool = False  # as the ring holds them; RGB is easier to look at
 
     def open(self, start_frame: int, revision: int, levels: MotionLevels) -> None:

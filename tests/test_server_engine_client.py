@@ -10,19 +10,21 @@ from pathlib import Path
 import cv2
 import pytest
 
+from liveportrait.output import OutputChoices
 from models.errors import NoFaceError, NotAnImageError
 from server.avatars import load_shipped
 from server.engine import MotionLevels, load_engine_config
 from server.engine_client import EngineFailedError, EngineUnavailableError, silence_limit_s
-from server.engine_messages import EngineInfo, ModeTiming
+from server.engine_messages import EngineInfo, ModeTiming, PortraitPlan
 from server.engine_pool import EnginePool, LinkPlan, NoLaneError
 from server.events import ErrorEvent
 from server.metrics import Metrics
 from server.session import Session, SessionTiming
-from tests.fake_engine import read_frame_number, write_config
+from tests.fake_engine import SIZE, read_frame_number, write_config
 from tests.test_server_engine_worker import dark_png
 
 IMAGE = load_shipped()[0].image
+ANNA = PortraitPlan("anna", IMAGE)
 
 
 @asynccontextmanager
@@ -38,18 +40,18 @@ async def running_pool(folder: Path) -> AsyncIterator[EnginePool]:
 async def test_life_of_a_worker(tmp_path: Path) -> None:
     async with running_pool(tmp_path) as pool:
         with pytest.raises(EngineUnavailableError):
-            await pool.prepare("anna", IMAGE)
+            await pool.prepare(ANNA)
         info = await pool.client.wait_ready()
         assert (info.name, info.device, info.width) == ("fake", "fake", 128)
-        await pool.prepare("anna", IMAGE)
+        await pool.prepare(ANNA)
         with pytest.raises(NotAnImageError):
-            await pool.prepare("text", b"hello")
+            await pool.prepare(PortraitPlan("text", b"hello"))
         with pytest.raises(NoFaceError):
-            await pool.prepare("dark", dark_png())
+            await pool.prepare(PortraitPlan("dark", dark_png()))
 
-        link = pool.link(LinkPlan("s", "anna", IMAGE, "live", 0))
+        link = pool.link(LinkPlan("s", ANNA, (SIZE, SIZE), "live", 0))
         with pytest.raises(NoLaneError):
-            pool.link(LinkPlan("t", "anna", IMAGE, "live", 0))
+            pool.link(LinkPlan("t", ANNA, (SIZE, SIZE), "live", 0))
         session = Session(
             engine=link,
             timing=SessionTiming.for_engine(info.live),
@@ -81,7 +83,7 @@ async def test_life_of_a_worker(tmp_path: Path) -> None:
                 await asyncio.sleep(0.02)
 
         link.close()
-        pool.link(LinkPlan("t", "anna", IMAGE, "live", 0)).close()
+        pool.link(LinkPlan("t", ANNA, (SIZE, SIZE), "live", 0)).close()
 
 
 async def next_frames(session: Session, count: int) -> None:
@@ -114,6 +116,8 @@ async def test_an_engine_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
 
 def test_an_engine_that_takes_seconds_for_a_picture_may_be_silent_longer() -> None:
     timing = ModeTiming(9, 5, 20.0)
-    infos = [EngineInfo("x", "cpu", 64, 64, timing, timing, ms) for ms in (10.0, 3000.0)]
+    infos = [
+        EngineInfo("x", "cpu", 64, 64, timing, timing, ms, OutputChoices()) for ms in (10.0, 3000.0)
+    ]
     assert [silence_limit_s(info) for info in infos] == [15.0, 60.0]
     assert silence_limit_s(None) == 15.0

@@ -15,6 +15,7 @@ from server.engine_messages import (
     FeedSession,
     FramesReady,
     OpenSession,
+    PortraitFacts,
     PortraitPrepared,
     PortraitRefused,
     PreparePortrait,
@@ -25,7 +26,7 @@ from server.engine_messages import (
 )
 from server.engine_worker import EngineWorker
 from server.frame_ring import FrameRing
-from tests.fake_engine import SIZE, FakeGenerator, FakeRenderer, write_config
+from tests.fake_engine import SIZE, FakeGenerator, FakePortrait, FakeRenderer, write_config
 
 VOICE = np.zeros(640 * 10, np.float32)
 
@@ -39,9 +40,9 @@ class Desk:
 
     def __init__(self, engine: Engine, max_batch: int = 8) -> None:
         self.ours, theirs = Pipe()
-        self.ring = FrameRing(2, SIZE, SIZE)
+        self.ring = FrameRing(2)
         self.worker = EngineWorker(engine, self.ring, theirs, max_batch)
-        self.worker._portraits["anna"] = "portrait"
+        self.worker._portraits["anna"] = FakePortrait()
 
     def run(self, *commands: Command) -> list[Reply]:
         """Until the last command is done and nothing is left to render."""
@@ -79,7 +80,7 @@ def test_frames_are_rendered_as_far_as_allowed(engine: Engine) -> None:
     assert frames(replies) == [("a", 0, 0), ("a", 1, 0), ("a", 2, 0)]
     more = desk.run(FeedSession("a", VOICE[:0], 1, 9))
     assert frames(more) == [("a", 3, 0), ("a", 4, 0)]
-    assert desk.ring.slot(0, 4).any()
+    assert desk.ring.slot(0, 4, (SIZE, SIZE)).any()
     desk.ring.close()
 
 
@@ -116,7 +117,7 @@ def test_portraits_are_prepared_or_refused_with_their_code(engine: Engine) -> No
     for request, image in ((1, good), (2, b"text"), (3, dark_png())):
         desk.worker._prepare(PreparePortrait(request, "x", image))
     replies = desk.run()
-    assert replies[0] == PortraitPrepared(1)
+    assert replies[0] == PortraitPrepared(1, PortraitFacts((SIZE, SIZE)))
     codes = [(r.request_id, r.code) for r in replies if isinstance(r, PortraitRefused)]
     assert codes == [(2, "not_an_image"), (3, "no_face")]
     desk.ring.close()
@@ -128,18 +129,21 @@ def dark_png() -> bytes:
     return bytes(cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1])
 
 
+BROKEN = FakePortrait((2, 2))
+
+
 class BreakingRenderer(FakeRenderer):
     """Fails to drive one portrait."""
 
-    def drive(self, portrait: str, generated: Motion) -> Motion:
-        if portrait == "broken":
+    def drive(self, portrait: FakePortrait, generated: Motion) -> Motion:
+        if portrait == BROKEN:
             raise RuntimeError("no such face")
         return super().drive(portrait, generated)
 
 
 def test_one_sessions_trouble_does_not_end_the_others() -> None:
     desk = Desk(Engine("fake", FakeGenerator(), BreakingRenderer(), lambda levels: levels))
-    desk.worker._portraits["cracked"] = "broken"
+    desk.worker._portraits["cracked"] = BROKEN
     bad = OpenSession("bad", "cracked", 1, 0, 0, "live", 0, MotionLevels())
     unknown = OpenSession("unknown", "nobody", 1, 0, 0, "live", 0, MotionLevels())
     feeds = [FeedSession(name, VOICE, 0, 4) for name in ("a", "bad", "gone")]
