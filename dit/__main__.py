@@ -123,27 +123,21 @@ def sample(
     checkpoint: Annotated[Path, typer.Option(help="motion checkpoint")] = WEIGHTS / "motion/lite",
     encoder: EncoderOption = WEIGHTS / "encoder",
     mode: Annotated[str, typer.Option(help="live or chunk")] = "chunk",
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="another seed moves the head otherwise")] = 0,
+    style: Annotated[
+        str | None,
+        typer.Option(help="a reference clip's manner: motion or track .npz, or SHARDS:NAME"),
+    ] = None,
 ) -> None:
-    """Write the motion for a sound file: pitch, yaw, roll, t, scale, exp, one row per frame."""
-    import numpy as np
+    """Write the motion for a sound file, 25 frames a second (fields: dit/README.md)."""
+    from dit.sample import sample as run
+    from models.errors import VisavisError
 
-    from dit.generator import MotionGenerator
-    from dit.prepare import MOTION_FIELDS
-    from models.device import DevicePolicy
-    from models.motion import concatenate
-    from models.sound import read_sound
-    from models.speech_encoder import SpeechEncoder
-
-    if mode not in ("live", "chunk"):
-        raise typer.BadParameter(f"mode is {mode!r}; accepted: live, chunk", param_hint="--mode")
-    wave = read_sound(audio)
-    policy = DevicePolicy.for_this_machine()
-    generator = MotionGenerator.load(checkpoint, SpeechEncoder.load(encoder, policy), policy)
-    stream = generator.start(mode="live" if mode == "live" else "chunk", seed=seed)
-    motion = concatenate([stream.push(wave), stream.finish()])
-    np.savez(out, **{name: getattr(motion, name) for name in MOTION_FIELDS})
-    typer.echo(f"{len(motion)} frames for engine {generator.engine} -> {out}")
+    try:
+        typer.echo(run(audio, out, checkpoint, encoder, mode, seed, style))
+    except VisavisError as error:
+        typer.echo(f"{error.code}: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 @app.command()

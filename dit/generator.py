@@ -86,10 +86,17 @@ class MotionGenerator:
         seed: int,
         controls: MotionControls | None = None,
         hop_frames: int | None = None,
+        style: FloatArray | None = None,
     ) -> "MotionStream":
-        """A new voice; live hops are the encoder's own when not given. Raises ConfigError for an
-        unknown mode or a hop that the encoder's own hop does not divide."""
-        return MotionStream(self, mode, seed, controls or MotionControls(), hop_frames)
+        """A new voice; live hops are the encoder's own when not given. ``style``: a speaker's
+        manner (dit/style.py). Raises ConfigError for an unknown mode, a hop that the encoder's own
+        hop does not divide, or a style that the checkpoint does not take."""
+        takes = self.checkpoint.network.config.style_channels
+        if style is not None and style.shape != (takes,):
+            raise ConfigError(
+                f"a style of {style.size} channels; this checkpoint takes {takes or 'none'}"
+            )
+        return MotionStream(self, mode, seed, controls or MotionControls(), hop_frames, style)
 
 
 @dataclass
@@ -111,6 +118,7 @@ class MotionStream:
         seed: int,
         controls: MotionControls,
         hop_frames: int | None,
+        style: FloatArray | None = None,
     ) -> None:
         if mode not in ("live", "chunk"):
             raise ConfigError(f"mode is {mode!r}; accepted: live, chunk")
@@ -125,6 +133,7 @@ class MotionStream:
         self.lookahead_frames = generator.encoder.window.lookahead_frames
         self.controls = controls
         self.seed = seed
+        self._style = style
         self._checkpoint, self._planner = generator.checkpoint, generator.planner
         mouth = channels_of(self._checkpoint.layout.parts.mouth)
         self._steady_channels = np.setdiff1d(np.arange(MOTION_CHANNELS), mouth)
@@ -241,7 +250,9 @@ class MotionStream:
         heard = max(0, known)
         condition = self._checkpoint.projection.condition(voice[heard:], voice.loudness_db[:heard])
         condition = _padded(condition, heard - known, CONTEXT_FRAMES + self.planned_frames)
-        plan = self._planner.plan(self._context(warm), condition, start - WARM_UP_FRAMES, self.seed)
+        plan = self._planner.plan(
+            self._context(warm), condition, start - WARM_UP_FRAMES, self.seed, self._style
+        )
         plan = self._cross_faded(plan[WARM_UP_FRAMES:], start)
         count = min(self.hop_frames, end - start)
         before = self._past.raw[max(0, at - CONTEXT_FRAMES) : at]

@@ -27,10 +27,16 @@ class MotionPlanner:
         self._rest = -checkpoint.layout.mean / checkpoint.layout.spread
 
     def plan(
-        self, context: FloatArray, condition: FloatArray, first_frame: int, seed: int
+        self,
+        context: FloatArray,
+        condition: FloatArray,
+        first_frame: int,
+        seed: int,
+        style: FloatArray | None = None,
     ) -> FloatArray:
-        """context: [10, M]; condition: [10 + T, C + 1]; the new frames' noise depends on their
-        absolute numbers and the seed -> [T, M] in the layout's normalised units."""
+        """context: [10, M]; condition: [10 + T, C + 1]; style: [S] of a network that takes one;
+        the new frames' noise depends on their absolute numbers and the seed -> [T, M] in the
+        layout's normalised units."""
         new = len(condition) - len(context)
         sampling = self._checkpoint.sampling
         known = np.ones((len(context), 1), np.float32)
@@ -38,7 +44,7 @@ class MotionPlanner:
         shown = context[:, self._mouth] - self._rest[self._mouth]
         context[:, self._mouth] = self._rest[self._mouth] + sampling.mouth_memory * shown
         noise = frame_noise(first_frame, new, seed) * self._temperature
-        predict = self._predictor(np.concatenate([context, known], 1), condition)
+        predict = self._predictor(np.concatenate([context, known], 1), condition, style)
         schedule = FlowSchedule()
         planned: FloatArray = sample(predict, noise[None], schedule, even_times(sampling.steps))[0]
         return planned
@@ -47,29 +53,39 @@ class MotionPlanner:
         """Undo the flattening of low temperature: the mouth's way from rest times its gain."""
         return ((vectors - self._rest) * self._gain + self._rest).astype(np.float32)
 
-    def _predictor(self, context: FloatArray, condition: FloatArray) -> Predictor:
-        """The network with context [10, M + 1] and condition [10 + T, C + 1] bound to it."""
+    def _predictor(
+        self, context: FloatArray, condition: FloatArray, style: FloatArray | None
+    ) -> Predictor:
+        """The network with context [10, M + 1], condition [10 + T, C + 1] and style [S] bound."""
         scale = self._checkpoint.sampling.guidance
         batch = 1 if scale == 1.0 else 2
         contexts = np.repeat(context[None], batch, 0)
         conditions = np.zeros((batch, *condition.shape), np.float32)
         conditions[0] = condition  # the second, if any, stays without a voice
         network = self._network(batch, len(condition) - len(context))
+        bound = [conditions, contexts]
+        if channels := self._checkpoint.network.config.style_channels:
+            styles = np.zeros((batch, channels + 1), np.float32)  # unknown
+            if style is not None:
+                styles[:] = np.append(style, 1.0)
+            bound.append(styles)
 
         def predict(x: FloatArray, t: float) -> FloatArray:
-            return network(x, np.full(len(x), t, np.float32), conditions, contexts)
+            return network(x, np.full(len(x), t, np.float32), *bound)
 
         return predict if batch == 1 else guided(predict, scale)
 
     def _network(self, batch: int, new: int) -> CompiledNetwork:
         if new not in self._compiled:
             config = self._checkpoint.network.config
-            examples = (
+            examples: tuple[torch.Tensor, ...] = (
                 torch.zeros(batch, new, MOTION_CHANNELS),
                 torch.ones(batch),
                 torch.zeros(batch, CONTEXT_FRAMES + new, config.condition_channels + 1),
                 torch.zeros(batch, CONTEXT_FRAMES, MOTION_CHANNELS + 1),
             )
+            if config.style_channels:
+                examples = (*examples, torch.zeros(batch, config.style_channels + 1))
             self._compiled[new] = compile_network(
                 self._checkpoint.network, examples, self._policy, f"motion-{new}"
             )
