@@ -1,18 +1,18 @@
-"""From the network's frames to the motion that is shown: silence, blinks, user's controls.
+"""From the network's frames to the motion that is shown: silence, blinks, moods, user's controls.
 
-All functions depend on the frames' numbers and on the loudness around them alone, never on how the
-voice was cut into packets.
+All functions depend on the frames' numbers, the loudness around them and the controls alone, never
+on how the voice was cut into packets.
 """
-
-from dataclasses import dataclass, fields
 
 import numpy as np
 
-from dit.idle import add_eyes, blink_closure, gaze_shift, idle_pose
+from dit.blinks import LOOK_BACK_FRAMES, blink_glances, lids_shut
+from dit.controls import ControlLevels
+from dit.idle import add_eyes, gaze_shift, idle_pose
 from dit.layout import FaceParts
-from models.errors import ConfigError
+from dit.moods import mood_expression
 from models.motion import Motion
-from models.shapes import FloatArray, IntArray
+from models.shapes import AnyArray, FloatArray, IntArray
 from models.speech import LOUDNESS_FLOOR_DB
 
 FLOOR_HISTORY_FRAMES = 250  # background noise is what the quietest tenth of the last 10 s was
@@ -30,25 +30,6 @@ WIDE_GAP_UNITS = 12.0
 GAP_SHARES = {4: -0.37, 5: 0.63, 2: -0.27, 3: 0.6, 6: -0.13, 7: -0.13, 8: 0.43, 9: 0.43}
 STEADY_KERNEL = np.array((1, 3, 6, 7, 6, 3, 1), np.float32) / 27
 LIDS_FROM_NETWORK = 0.3  # a network that has heard no reason to blink leaves lids half open
-
-
-@dataclass(frozen=True, slots=True)
-class MotionControls:
-    """How strongly each kind of movement shows; 1 is as learnt, 0 is none.
-
-    Raises ConfigError below 0 and for values that are not finite.
-    """
-
-    head: float = 1.0
-    expression: float = 1.0
-    blink: float = 1.0
-    gaze: float = 1.0
-
-    def __post_init__(self) -> None:
-        for control in fields(self):
-            value = getattr(self, control.name)
-            if not (np.isfinite(value) and value >= 0.0):
-                raise ConfigError(f"motion.{control.name} is {value}; accepted: 0 and more")
 
 
 def voice_gate(loudness_db: FloatArray) -> FloatArray:
@@ -71,29 +52,32 @@ def compose(
     spoken: Motion,
     frames: IntArray,
     gate: FloatArray,
-    controls: MotionControls,
+    levels: ControlLevels,
+    clock: AnyArray,
     parts: FaceParts,
     seed: int,
 ) -> Motion:
-    """The motion shown at absolute ``frames`` [T] from the network's motion and its gate [T]."""
+    """The motion shown at absolute ``frames`` [T] from the network's motion, its gate [T], the
+    controls of these frames, and the blink clock [LOOK_BACK_FRAMES + T]."""
     idle = idle_pose(frames, seed)
-    share = np.float32(controls.head)
-    exp = spoken.exp * np.float32(controls.expression)
+    exp = spoken.exp * levels.expression[:, None, None]
     mouth = list(parts.mouth)
     exp[:, mouth] *= gate[:, None, None]
     if parts.irises:
         exp[:, list(parts.lids)] *= LIDS_FROM_NETWORK * gate[:, None, None]
         exp[:, list(parts.irises)] = 0.0
         exp[:, list(parts.brows)] *= (0.3 + 0.7 * gate)[:, None, None]
-        closure = blink_closure(frames, seed) * np.float32(min(1.0, controls.blink))
-        gaze = gaze_shift(frames, seed) * np.float32(controls.gaze)
-        add_eyes(exp, closure, gaze, parts)
+        exp += mood_expression(levels.moods)
+        gaze = gaze_shift(frames, seed) + blink_glances(clock, seed)[LOOK_BACK_FRAMES:]
+        shut = lids_shut(clock, seed)[LOOK_BACK_FRAMES:]
+        add_eyes(exp, shut, gaze * levels.gaze[:, None], parts)
+    head, shift = levels.head, levels.head[:, None]
     return Motion(
-        share * (idle.pitch + spoken.pitch),
-        share * (idle.yaw + spoken.yaw),
-        share * (idle.roll + spoken.roll),
-        share * (idle.t + spoken.t),
-        np.exp(share * (np.log(idle.scale) + np.log(spoken.scale))).astype(np.float32),
+        head * (idle.pitch + spoken.pitch),
+        head * (idle.yaw + spoken.yaw),
+        head * (idle.roll + spoken.roll),
+        shift * (idle.t + spoken.t),
+        np.exp(head * (np.log(idle.scale) + np.log(spoken.scale))).astype(np.float32),
         exp.astype(np.float32),
     )
 

@@ -16,25 +16,26 @@ from typing import Literal
 
 import numpy as np
 
+from dit.blinks import LOOK_BACK_FRAMES, blink_clock, first_clock
 from dit.checkpoint import MotionCheckpoint, load_checkpoint
 from dit.compose import (
     EASE_FRAMES,
     GATE_HISTORY_FRAMES,
     GATE_LOOKAHEAD_FRAMES,
-    MotionControls,
     compose,
     ease_mouth,
     press_lips,
     steady,
     voice_gate,
 )
+from dit.controls import ControlTimeline, MotionControls
 from dit.layout import MOTION_CHANNELS, channels_of
 from dit.planner import MotionPlanner
 from models.device import DevicePolicy
 from models.errors import ConfigError, WeightsError
 from models.motion import Motion, rest
 from models.motion import concatenate as join_motions
-from models.shapes import FloatArray
+from models.shapes import AnyArray, FloatArray
 from models.speech import LOUDNESS_FLOOR_DB, SpeechFeatures, concatenate, frame_count
 from models.speech_encoder import EncodedHop, SpeechEncoder, SpeechEncoderStream
 from models.timing import CONTEXT_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
@@ -106,6 +107,17 @@ class _Timeline:
     first: int
     voice: SpeechFeatures  # final features, up to the newest encoded frame
     raw: FloatArray  # [T, M] network motion of the committed frames
+    clock: AnyArray  # [T] blink clock of the committed frames
+
+    def until(self, frame: int) -> "_Timeline":
+        """What lies before ``frame``."""
+        kept = max(0, frame - self.first)
+        return _Timeline(self.first, self.voice[:kept], self.raw[:kept], self.clock[:kept])
+
+    def since(self, frame: int) -> "_Timeline":
+        """What lies at ``frame`` and after."""
+        drop = frame - self.first
+        return _Timeline(frame, self.voice[drop:], self.raw[drop:], self.clock[drop:])
 
 
 class MotionStream:
@@ -131,7 +143,7 @@ class MotionStream:
                 f"hop_frames is {self.hop_frames}; accepted: multiples of {self._grid_frames}"
             )
         self.lookahead_frames = generator.encoder.window.lookahead_frames
-        self.controls = controls
+        self._controls = ControlTimeline(controls)
         self.seed = seed
         self._style = style
         self._checkpoint, self._planner = generator.checkpoint, generator.planner
@@ -141,7 +153,8 @@ class MotionStream:
         self._empty = SpeechFeatures(
             np.zeros((0, generator.encoder.dim), np.float32), np.zeros(0, np.float32)
         )
-        self._past = _Timeline(0, self._empty, np.zeros((0, MOTION_CHANNELS), np.float32))
+        no_motion = np.zeros((0, MOTION_CHANNELS), np.float32)
+        self._past = _Timeline(0, self._empty, no_motion, np.zeros(0))
         self._shown: Motion = rest(0)  # motion given out, as far back as ``_past``
         self._plans: deque[tuple[int, FloatArray]] = deque(maxlen=HISTORY_FRAMES)
         self._ahead = self._empty  # provisional features after the newest final ones
@@ -149,6 +162,15 @@ class MotionStream:
         self._ease: tuple[int, Motion] | None = None  # first frame of an easing, what it leaves
         self._samples = 0
         self._finished = False
+
+    @property
+    def controls(self) -> MotionControls:
+        """What the user asked for last. A change eases in from the next frame on."""
+        return self._controls.latest
+
+    @controls.setter
+    def controls(self, controls: MotionControls) -> None:
+        self._controls.change(self.committed_frames, controls)
 
     @property
     def committed_frames(self) -> int:
@@ -204,9 +226,8 @@ class MotionStream:
         self._encoder.rewind(frame)
         self._samples = frame * SAMPLES_PER_FRAME
         self._finished = False
-        kept = max(0, frame - self._past.first)
-        self._past = _Timeline(self._past.first, self._past.voice[:kept], self._past.raw[:kept])
-        self._shown = self._shown[:kept]
+        self._past = self._past.until(frame)
+        self._shown = self._shown[: max(0, frame - self._past.first)]
         self._ahead = self._empty
         while self._plans and self._plans[-1][0] > frame:
             self._plans.pop()
@@ -296,23 +317,32 @@ class MotionStream:
         if self._checkpoint.engine == "lite":
             pressed = press_lips(spoken.exp, self._checkpoint.sampling.press_units)
             spoken = replace(spoken, exp=pressed)
-        motion = compose(
-            spoken, frames, gate, self.controls, self._checkpoint.layout.parts, self.seed
-        )
+        levels = self._controls.levels(frames)
+        clock = self._blink_clock(gate, levels.blink)
+        parts = self._checkpoint.layout.parts
+        motion = compose(spoken, frames, gate, levels, clock, parts, self.seed)
         if self._ease is not None and start < self._ease[0] + EASE_FRAMES:
             first, held = self._ease
-            motion = ease_mouth(motion, held, start - first, self._checkpoint.layout.parts)
+            motion = ease_mouth(motion, held, start - first, parts)
         return motion
+
+    def _blink_clock(self, gate: FloatArray, level: FloatArray) -> AnyArray:
+        """The clock of the new frames [T], kept, with the frames before: [LOOK_BACK_FRAMES + T]."""
+        before = self._past.clock[-LOOK_BACK_FRAMES:]
+        last = float(before[-1]) if len(before) else first_clock(self.seed)
+        new = blink_clock(last, gate, level)
+        self._past.clock = np.concatenate([self._past.clock, new])
+        missing = np.full(LOOK_BACK_FRAMES - len(before), before[0] if len(before) else last)
+        return np.concatenate([missing, before, new])
 
     def _forget(self) -> None:
         """Keep the last 40 s: a session has no end, memory has."""
         drop = len(self._past.raw) - HISTORY_FRAMES
         if drop < HISTORY_FRAMES // 4:
             return
-        self._past = _Timeline(
-            self._past.first + drop, self._past.voice[drop:], self._past.raw[drop:]
-        )
+        self._past = self._past.since(self._past.first + drop)
         self._shown = self._shown[drop:]
+        self._controls.forget(self._past.first)
 
 
 def _padded(condition: FloatArray, before: int, frames: int) -> FloatArray:

@@ -1,20 +1,17 @@
-"""Motion that no voice asks for: breathing, blinks, small movement of head and gaze.
+"""Motion that no voice asks for: breathing, small movement of head and gaze.
 
 Everything is a function of the frame's number and the session's seed. There is no state, so nothing
 drifts, windows of any size give the same motion, and a rewound stream goes on where it was.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from dit.layout import FaceParts
+from dit.seeded import uniform
 from models.motion import Motion, rest, rotation_matrix
 from models.shapes import AnyArray, FloatArray, IntArray
 from models.timing import FPS
 
-BLINK_BLOCK_FRAMES = 4 * FPS  # one blink in each, away from its ends: 2 to 6 s between blinks
-BLINK_CLOSURE = np.array((0.35, 0.85, 1.0, 0.9, 0.6, 0.3, 0.1), np.float32)
 GAZE_BLOCK_FRAMES = 35  # one glance in each
 GLANCE_FRAMES = 2  # a saccade of a few degrees takes 30 to 50 ms
 GLANCE_UNITS = (1.6, 0.7)  # most the iris wanders, sideways and up or down
@@ -34,7 +31,7 @@ def idle_pose(frames: IntArray, seed: int) -> Motion:
     """Head of somebody who sits and listens, at absolute ``frames`` [T]; relative motion."""
     motion = rest(len(frames))
     at_s = (frames / FPS).astype(np.float64)
-    breath = np.sin(2 * np.pi * BREATHS_HZ * at_s + _uniform(seed, 1) * 2 * np.pi)
+    breath = np.sin(2 * np.pi * BREATHS_HZ * at_s + uniform(seed, 1) * 2 * np.pi)
     sway = {name: _sway(at_s, seed, name) for name in SWAYS}
     pitch = (sway["pitch"] - 0.25 * breath).astype(np.float32)
     shift = np.stack([sway["x"], sway["y"] - 0.5 * breath, np.zeros_like(at_s)], 1)
@@ -50,16 +47,6 @@ def idle_pose(frames: IntArray, seed: int) -> Motion:
     )
 
 
-def blink_closure(frames: IntArray, seed: int) -> FloatArray:
-    """How far the lids are shut, 0..1, at absolute ``frames`` [T]."""
-
-    def start_of(block: int) -> int:
-        quarter = BLINK_BLOCK_FRAMES // 4
-        return block * BLINK_BLOCK_FRAMES + quarter + int(_uniform(seed, 2, block) * 2 * quarter)
-
-    return _by_block(frames, BLINK_BLOCK_FRAMES, start_of, BLINK_CLOSURE)
-
-
 def gaze_shift(frames: IntArray, seed: int) -> FloatArray:
     """Where the irises are off the camera [T, 2], canonical units: right and down."""
     blocks = frames // GAZE_BLOCK_FRAMES
@@ -67,7 +54,7 @@ def gaze_shift(frames: IntArray, seed: int) -> FloatArray:
     for block in np.unique(blocks):
         inside = blocks == block
         start = block * GAZE_BLOCK_FRAMES + int(
-            _uniform(seed, 3, int(block)) * (GAZE_BLOCK_FRAMES - GLANCE_FRAMES)
+            uniform(seed, 3, int(block)) * (GAZE_BLOCK_FRAMES - GLANCE_FRAMES)
         )
         share = np.clip((frames[inside] - start + 1) / GLANCE_FRAMES, 0, 1)[:, None]
         shift[inside] = (1 - share) * _glance(seed, block - 1) + share * _glance(seed, block)
@@ -96,38 +83,20 @@ UPPER_LID_UNITS = 0.88 * EYE_GAP_UNITS
 LOWER_LID_UNITS = -0.12 * EYE_GAP_UNITS
 
 
-def _by_block(
-    frames: IntArray, length: int, start_of: Callable[[int], int], shape: FloatArray
-) -> FloatArray:
-    """An event of a given shape once in each block of ``length`` frames."""
-    values = np.zeros(len(frames), np.float32)
-    for block in np.unique(frames // length):
-        offset = frames - start_of(int(block))
-        inside = (offset >= 0) & (offset < len(shape))
-        values[inside] = shape[offset[inside]]
-    return values
-
-
 def _sway(at_s: AnyArray, seed: int, name: str) -> FloatArray:
     """Three slow waves with no common period."""
     amplitude, period_s = SWAYS[name]
     salt = 10 + list(SWAYS).index(name)
     total = np.zeros(len(at_s))
     for index, (share, ratio) in enumerate(((0.5, 1.0), (0.3, 1.618), (0.2, 2.718))):
-        phase = 2 * np.pi * _uniform(seed, salt, index)
+        phase = 2 * np.pi * uniform(seed, salt, index)
         total += share * np.sin(2 * np.pi * ratio / period_s * at_s + phase)
     return (amplitude * total).astype(np.float32)
 
 
 def _glance(seed: int, block: int) -> FloatArray:
     """A target [2]; two times out of five straight at the camera."""
-    if _uniform(seed, 4, block) < 0.4:
+    if uniform(seed, 4, block) < 0.4:
         return np.zeros(2, np.float32)
-    side, height = 2 * _uniform(seed, 5, block) - 1, 2 * _uniform(seed, 6, block) - 1
+    side, height = 2 * uniform(seed, 5, block) - 1, 2 * uniform(seed, 6, block) - 1
     return np.array((GLANCE_UNITS[0] * side, GLANCE_UNITS[1] * height), np.float32)
-
-
-def _uniform(seed: int, salt: int, block: int = 0) -> float:
-    """A number in 0..1 that depends on nothing but its arguments."""
-    mixed = np.random.SeedSequence((seed & 0xFFFFFFFF, salt, block & 0xFFFFFFFF))
-    return float(mixed.generate_state(1, np.uint64)[0] / 2**64)

@@ -3,37 +3,17 @@
 import numpy as np
 import pytest
 
-from dit.compose import (
-    GATE_HISTORY_FRAMES,
-    MotionControls,
-    compose,
-    ease_mouth,
-    voice_gate,
-)
-from dit.idle import BLINK_CLOSURE, UPPER_LID_UNITS, blink_closure, gaze_shift, idle_pose
-from dit.layout import FACE_PARTS
+from dit.blinks import LOOK_BACK_FRAMES, blink_clock, first_clock
+from dit.compose import GATE_HISTORY_FRAMES, compose, ease_mouth, voice_gate
+from dit.controls import ControlTimeline, MotionControls
+from dit.idle import UPPER_LID_UNITS, gaze_shift, idle_pose
+from dit.layout import FACE_PARTS, FaceParts
 from models.motion import Motion, rest
 from models.shapes import FloatArray, IntArray
 from models.timing import FPS
 
 PARTS = FACE_PARTS["lite"]
 TEN_MINUTES: IntArray = np.arange(10 * 60 * FPS, dtype=np.int64)
-
-
-def blink_starts(frames: IntArray, seed: int) -> IntArray:
-    shut = blink_closure(frames, seed) > 0
-    return np.flatnonzero(shut[1:] & ~shut[:-1]).astype(np.int64)
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2**40])
-def test_blinks_come_every_two_to_six_seconds_and_last_a_quarter_of_one(seed: int) -> None:
-    starts = blink_starts(TEN_MINUTES, seed)
-    pauses = np.diff(starts) / FPS
-    assert 2.0 <= pauses.min() <= pauses.max() <= 6.0
-    assert pauses.std() > 0.5
-    closure = blink_closure(TEN_MINUTES, seed)
-    assert closure.max() == 1.0
-    assert (closure > 0).sum() == pytest.approx(len(BLINK_CLOSURE) * (len(starts) + 1), abs=14)
 
 
 def test_ten_minutes_of_idling_stay_small_and_never_stand_still() -> None:
@@ -49,12 +29,9 @@ def test_ten_minutes_of_idling_stay_small_and_never_stand_still() -> None:
 def test_idling_depends_on_frame_numbers_and_seed_alone() -> None:
     part = slice(300, 420)
     np.testing.assert_array_equal(
-        blink_closure(TEN_MINUTES[part], 5), blink_closure(TEN_MINUTES, 5)[part]
-    )
-    np.testing.assert_array_equal(
         gaze_shift(TEN_MINUTES[part], 5), gaze_shift(TEN_MINUTES, 5)[part]
     )
-    assert (blink_starts(TEN_MINUTES, 5)[:20] != blink_starts(TEN_MINUTES, 6)[:20]).any()
+    assert (gaze_shift(TEN_MINUTES, 5) != gaze_shift(TEN_MINUTES, 6)).any()
 
 
 def speech_level(speech_db: float, noise_db: float) -> FloatArray:
@@ -85,25 +62,50 @@ def talking(frames: int) -> Motion:
     return motion
 
 
+def composed(
+    spoken: Motion, gate: float, controls: MotionControls, parts: FaceParts = PARTS
+) -> Motion:
+    """``spoken`` as shown, with the mouth gate held at one value."""
+    frames = np.arange(len(spoken))
+    levels = ControlTimeline(controls).levels(frames)
+    gates = np.full(len(spoken), gate, np.float32)
+    clock = blink_clock(first_clock(1), gates, levels.blink)
+    clock = np.concatenate([np.full(LOOK_BACK_FRAMES, clock[0]), clock])
+    return compose(spoken, frames, gates, levels, clock, parts, 1)
+
+
 def test_a_shut_gate_shuts_the_mouth_and_leaves_the_head_alone() -> None:
-    frames = np.arange(50)
-    spoken = compose(talking(50), frames, np.ones(50, np.float32), MotionControls(), PARTS, 1)
-    silent = compose(talking(50), frames, np.zeros(50, np.float32), MotionControls(), PARTS, 1)
+    spoken = composed(talking(50), 1.0, MotionControls())
+    silent = composed(talking(50), 0.0, MotionControls())
     mouth = list(PARTS.mouth)
     assert (spoken.exp[:, mouth] == 3.0).all()
     assert (silent.exp[:, mouth] == 0.0).all()
     np.testing.assert_array_equal(spoken.yaw, silent.yaw)
 
 
-def test_controls_scale_what_they_name() -> None:
-    frames = np.arange(400)
-    gate = np.zeros(400, np.float32)
-    still = compose(rest(400), frames, gate, MotionControls(blink=0, gaze=0), PARTS, 1)
-    assert (still.exp == 0.0).all()
-    blinking = compose(rest(400), frames, gate, MotionControls(blink=3, gaze=0), PARTS, 1)
-    assert blinking.exp[:, 14, 1].max() == pytest.approx(UPPER_LID_UNITS)
-    double = compose(rest(400), frames, gate, MotionControls(head=2), PARTS, 1)
-    np.testing.assert_allclose(double.yaw, 2 * still.yaw, rtol=1e-6)
+def test_each_control_moves_what_it_names_and_nothing_else() -> None:
+    usual = composed(talking(800), 1.0, MotionControls())
+    mouth, brows, lids = (list(part) for part in (PARTS.mouth, PARTS.brows, PARTS.lids))
+    head = composed(talking(800), 1.0, MotionControls(head=2.0))
+    np.testing.assert_allclose(head.yaw, 2 * usual.yaw, rtol=1e-5)
+    np.testing.assert_array_equal(head.exp, usual.exp)
+    mild = composed(talking(800), 1.0, MotionControls(expression=0.5))
+    np.testing.assert_allclose(mild.exp[:, mouth + brows], 0.5 * usual.exp[:, mouth + brows])
+    np.testing.assert_array_equal(mild.yaw, usual.yaw)
+    straight = composed(talking(800), 1.0, MotionControls(gaze=0.0))
+    assert np.abs(usual.exp[:, PARTS.irises]).max() > 0.5
+    assert (straight.exp[:, PARTS.irises] == 0.0).all()
+    awake = composed(rest(800), 0.0, MotionControls(blink=0.0, gaze=0.0))
+    assert (awake.exp == 0.0).all()
+    blinking = composed(rest(800), 0.0, MotionControls(gaze=0.0))
+    assert blinking.exp[:, lids[0], 1].max() > 0.95 * UPPER_LID_UNITS
+
+
+def test_a_face_without_explicit_points_wears_no_mood() -> None:
+    implicit = FACE_PARTS["liveportrait"]
+    happy = composed(talking(50), 1.0, MotionControls(mood="happy"), implicit)
+    usual = composed(talking(50), 1.0, MotionControls(), implicit)
+    np.testing.assert_array_equal(happy.exp, usual.exp)
 
 
 def test_easing_starts_where_it_was_and_arrives_in_five_frames() -> None:

@@ -5,7 +5,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from dit.compose import EASE_FRAMES, MotionControls
+from dit.compose import EASE_FRAMES
+from dit.controls import MotionControls
 from dit.idle import idle_pose
 from dit.published.absolute_lips import EYES, GAZE_POINTS, LIPS, UNIT
 from dit.published.joyvasa_generator import JoyvasaGenerator, JoyvasaStream

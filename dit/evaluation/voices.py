@@ -4,7 +4,7 @@ from itertools import cycle
 
 import numpy as np
 
-from dit.compose import MotionControls
+from dit.controls import MotionControls
 from dit.generator import Mode, MotionGenerator
 from models.motion import Motion, concatenate
 from models.shapes import FloatArray

@@ -9,7 +9,7 @@ motion on a portrait.
 
 import numpy as np
 
-from dit.compose import MotionControls
+from dit.controls import MotionControls
 from dit.idle import idle_pose
 from dit.layout import FACE_PARTS
 from models.face_keypoints import FACE_HEIGHT_UNITS, angles_of

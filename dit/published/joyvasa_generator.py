@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dit.compose import EASE_FRAMES, MotionControls, ease_mouth
+from dit.compose import EASE_FRAMES, ease_mouth
+from dit.controls import MotionControls
 from dit.layout import FACE_PARTS
 from dit.published.absolute_lips import controlled, since
 from dit.published.joyvasa_checkpoint import JoyvasaCheckpoint, load_joyvasa

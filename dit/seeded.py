@@ -1,0 +1,9 @@
+"""Chance without state: a number that depends on nothing but a seed and what it is for."""
+
+import numpy as np
+
+
+def uniform(seed: int, purpose: int, number: int = 0) -> float:
+    """0..1; another ``purpose`` or ``number`` gives an unrelated one."""
+    mixed = np.random.SeedSequence((seed & 0xFFFFFFFF, purpose, number & 0xFFFFFFFF))
+    return float(mixed.generate_state(1, np.uint64)[0] / 2**64)
