@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dit.compose import EASE_FRAMES
-from dit.controls import MotionControls
+from dit.controls import EASE_CHANGE_FRAMES, MotionControls
 from dit.idle import idle_pose
 from dit.published.absolute_lips import EYES, GAZE_POINTS, LIPS, UNIT
 from dit.published.joyvasa_generator import JoyvasaGenerator, JoyvasaStream
@@ -168,15 +168,18 @@ def test_controls_act_on_their_part_alone() -> None:
     np.testing.assert_array_equal(staring.exp[:, GAZE_POINTS, 0], 0.0)
     np.testing.assert_array_equal(staring.exp[:, EYES, 1], plain.exp[:, EYES, 1])
     np.testing.assert_array_equal(staring.exp[:, LIPS], plain.exp[:, LIPS])
+    assert_same(controlled(blink=2.0), plain)  # the network blinks when it likes
 
 
 def test_controls_change_while_it_runs() -> None:
     stream = GENERATOR.start(mode="live", seed=6)
-    stream.push(VOICE[: 20 * SAMPLES_PER_FRAME])
+    stream.push(VOICE[: 15 * SAMPLES_PER_FRAME])
     stream.controls = MotionControls(head=0.0)
-    later = stream.push(VOICE[20 * SAMPLES_PER_FRAME : 30 * SAMPLES_PER_FRAME])
-    assert len(later) == 10
-    np.testing.assert_array_equal(later.yaw, 0.0)
+    assert stream.controls.head == 0.0
+    later = stream.push(VOICE[15 * SAMPLES_PER_FRAME : 45 * SAMPLES_PER_FRAME])
+    assert len(later) == 30
+    assert np.abs(later.yaw[0]) > 0.0  # it eases
+    np.testing.assert_array_equal(later.yaw[EASE_CHANGE_FRAMES:], 0.0)
 
 
 def test_what_is_no_voice_is_refused() -> None:

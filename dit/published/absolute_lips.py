@@ -9,7 +9,7 @@ motion on a portrait.
 
 import numpy as np
 
-from dit.controls import MotionControls
+from dit.controls import ControlLevels
 from dit.idle import idle_pose
 from dit.layout import FACE_PARTS
 from models.face_keypoints import FACE_HEIGHT_UNITS, angles_of
@@ -37,25 +37,26 @@ def since(first: Motion, motion: Motion) -> Motion:
 
 
 def controlled(
-    change: Motion, frames: IntArray, controls: MotionControls, usual_face: FloatArray, seed: int
+    change: Motion, frames: IntArray, levels: ControlLevels, usual_face: FloatArray, seed: int
 ) -> Motion:
     """What ``since`` gave, as strong as asked, with breath and sway at absolute ``frames`` [T].
 
     usual_face: [K, 3], the expression that lips of no strength have. Expression strength is of the
-    whole face; blink is on top of it for the lids, gaze for the irises.
+    whole face; below 1, blink is how far lids move, gaze how far irises do. The network blinks when
+    it likes, and moods have no points to move here.
     """
-    head, expression = np.float32(controls.head), np.float32(controls.expression)
+    head, expression = levels.head, levels.expression[:, None, None]
     exp = change.exp * expression
     exp[:, LIPS] += (1 - expression) * usual_face[LIPS]
-    sideways = exp[:, GAZE_POINTS, 0] * np.float32(controls.gaze)
-    exp[:, EYES] *= np.float32(controls.blink)
+    sideways = exp[:, GAZE_POINTS, 0] * levels.gaze[:, None]
+    exp[:, EYES] *= np.minimum(levels.blink, 1.0)[:, None, None]
     exp[:, GAZE_POINTS, 0] = sideways
     idle = idle_pose(frames, seed)
     return Motion(
         head * (change.pitch + idle.pitch),
         head * (change.yaw + idle.yaw),
         head * (change.roll + idle.roll),
-        head * (change.t + UNIT * idle.t),
+        head[:, None] * (change.t + UNIT * idle.t),
         ((change.scale * idle.scale) ** head).astype(np.float32),
         exp,
     )

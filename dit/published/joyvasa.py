@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dit.published.attention import Attention
+
 # "constant" is what the published weights were trained with: row 110 of the table for every frame,
 # so the network sees no order; later versions of the official code number the frames.
 Positions = Literal["constant", "sequential"]
@@ -41,39 +43,6 @@ class SinusoidTable(nn.Module):
         self.register_buffer("pe", table.reshape(1, rows, width))
 
 
-class Attention(nn.Module):
-    """Attention in the form of the file: one matrix for queries, keys and values."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
-        self.out_proj = nn.Linear(width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Self-attention: [B, T, D] -> [B, T, D]."""
-        batch, frames, width = x.shape
-        mixed = functional.linear(x, self.in_proj_weight, self.in_proj_bias)
-        split = mixed.view(batch, frames, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)  # [B, heads, T, D / heads] each
-        seen = functional.scaled_dot_product_attention(query, key, value)
-        joined: Tensor = self.out_proj(seen.transpose(1, 2).reshape(batch, frames, width))
-        return joined
-
-    def aligned(self, memory: Tensor) -> Tensor:
-        """Cross-attention of a frame to the memory of the same frame alone: [B, T, D] -> same.
-
-        One thing to look at gets all the weight: queries and keys have no say.
-        """
-        width = memory.shape[-1]
-        value = functional.linear(
-            memory, self.in_proj_weight[2 * width :], self.in_proj_bias[2 * width :]
-        )
-        heard: Tensor = self.out_proj(value)
-        return heard
-
-
 class DecoderLayer(nn.Module):
     """Post-norm block: motion looks at motion, hears its frame's voice, thinks."""
 
@@ -89,7 +58,7 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x: Tensor, voice: Tensor) -> Tensor:
         """x, voice: [B, T, D] -> [B, T, D]."""
-        x = self.norm1(x + self.self_attn(x))
+        x = self.norm1(x + self.self_attn(x, x, x))
         x = self.norm2(x + self.multihead_attn.aligned(voice))
         thought = self.linear2(functional.gelu(self.linear1(x)))
         normed: Tensor = self.norm3(x + thought)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dit.compose import EASE_FRAMES, ease_mouth
-from dit.controls import MotionControls
+from dit.controls import ControlTimeline, MotionControls
 from dit.layout import FACE_PARTS
 from dit.published.absolute_lips import controlled, since
 from dit.published.joyvasa_checkpoint import JoyvasaCheckpoint, load_joyvasa
@@ -71,8 +71,8 @@ class JoyvasaStream:
     def __init__(
         self, windows: JoyvasaWindows, vectors: VectorStream, seed: int, controls: MotionControls
     ) -> None:
-        self.controls = controls
         self.seed = seed
+        self._controls = ControlTimeline(controls)
         self._template = windows.template
         self._smooth_pose = windows.sampling.smooth_pose
         self._vectors = vectors
@@ -80,6 +80,15 @@ class JoyvasaStream:
         self._first: Motion | None = None  # frame 0, what change is counted from
         self._ease: tuple[int, Motion] | None = None  # first frame of an easing, what it leaves
         self._finished = False
+
+    @property
+    def controls(self) -> MotionControls:
+        """What was asked for last."""
+        return self._controls.latest
+
+    @controls.setter
+    def controls(self, controls: MotionControls) -> None:
+        self._controls.change(self.committed_frames, controls)
 
     @property
     def committed_frames(self) -> int:
@@ -148,9 +157,8 @@ class JoyvasaStream:
         if self._first is None:
             self._first = made[:1]
         frames = np.arange(start, start + len(made))
-        shown = controlled(
-            since(self._first, made), frames, self.controls, template.mean_expression, self.seed
-        )
+        change, levels = since(self._first, made), self._controls.levels(frames)
+        shown = controlled(change, frames, levels, template.mean_expression, self.seed)
         if self._ease is not None and start < self._ease[0] + EASE_FRAMES:
             first, held = self._ease
             shown = ease_mouth(shown, held, start - first, FACE_PARTS["liveportrait"])
@@ -165,3 +173,4 @@ class JoyvasaStream:
         if drop >= HISTORY_FRAMES // 4:
             past = self._past
             self._past = _Past(past.first + drop, past.made[drop:], past.shown[drop:])
+            self._controls.forget(self._past.first)
