@@ -62,33 +62,61 @@ EncoderOption = Annotated[Path, typer.Option(help="speech encoder, a Hugging Fac
 
 @app.command()
 def prepare(
-    clips: Annotated[Path, typer.Argument(help="folder of talking clips")],
-    out: Annotated[Path, typer.Argument(help="folder for tracks and training data")],
-    engine: Annotated[str, typer.Option(help="whose motion: lite")] = "lite",
+    clips: Annotated[Path, typer.Argument(help="folder of talking clips, and folders in it")],
+    out: Annotated[Path, typer.Argument(help="folder for shards, tracks and the report")],
+    engine: Annotated[str, typer.Option(help="whose motion: lite or liveportrait")] = "lite",
     encoder: EncoderOption = WEIGHTS / "encoder",
+    config: Annotated[Path | None, typer.Option(help="thresholds, YAML; else the engine's")] = None,
+    splits: Annotated[
+        Path | None, typer.Option(help="beginning of a clip's name: split; YAML or JSON")
+    ] = None,
     speech: Annotated[Path | None, typer.Option(help="folder made by speech-corpus")] = None,
-    tracks_only: Annotated[bool, typer.Option(help="stop before the speech features")] = False,
+    tracks_only: Annotated[bool, typer.Option(help="stop before motion and features")] = False,
+    processes: Annotated[int, typer.Option(min=1, help="clips at a time")] = 1,
+    ray: Annotated[bool, typer.Option("--ray", help="run on Ray Data: pip install ray[data]")] = (
+        False
+    ),
+    weights: Annotated[Path, typer.Option(help="folder of the model files")] = WEIGHTS,
+    seeded_weights: Annotated[
+        bool, typer.Option("--seeded-weights", help="made-up engine networks: tries the path")
+    ] = False,
 ) -> None:
     """Turn talking clips (and a speech corpus) into training data; finished parts are kept."""
-    from dit.prepare import CORPUS_WINDOW, encode_corpus, make_shards, track_clips
-    from models.device import DevicePolicy
-    from models.face_landmarks import MediaPipeDetector
-    from models.speech_encoder import EncoderWindow, SpeechEncoder
+    from dit.preparation.command import Preparation
+    from dit.preparation.command import prepare as run
+    from models.errors import VisavisError
 
-    if engine != "lite":
-        raise typer.BadParameter(f"engine is {engine!r}; accepted: lite", param_hint="--engine")
-    problems = track_clips(clips, out, MediaPipeDetector(WEIGHTS / "face_landmarker.task"))
-    for problem in problems:
-        typer.echo(f"left out: {problem}", err=True)
-    if tracks_only:
-        return
-    policy = DevicePolicy.for_this_machine()
-    loaded = SpeechEncoder.load(encoder, policy)
-    for line in make_shards(out, loaded):
-        typer.echo(line)
-    if speech is not None:
-        wide = SpeechEncoder.load(encoder, policy, EncoderWindow(**CORPUS_WINDOW))
-        typer.echo(f"{encode_corpus(speech, out, wide)} items of speech encoded")
+    asked = Preparation(
+        clips,
+        out,
+        engine,
+        encoder,
+        weights,
+        config,
+        splits,
+        speech,
+        tracks_only,
+        processes,
+        ray,
+        seeded_weights,
+    )
+    try:
+        run(asked, typer.echo)
+    except VisavisError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command("train-voice-to-mouth")
+def train_voice_to_mouth(
+    corpus: Annotated[Path, typer.Argument(help="folder made by speech-corpus")],
+    out: Annotated[Path, typer.Argument(help="folder for the network")],
+    steps: Annotated[int, typer.Option(min=1)] = 2000,
+) -> None:
+    """Train the network by which prepare tells whether a clip's sound is late, or another one."""
+    from dit.preparation.voice_to_mouth import train_voice_to_mouth as train
+
+    typer.echo(f"mean squared error {train(corpus, out, steps=steps):.3f} of the tracks' variance")
 
 
 @app.command()

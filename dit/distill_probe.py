@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dit.clips import Track
+from dit.preparation.tracks import Track
 from dit.held_out import is_held_out
 from dit.lagged_correlation import pearson
 from models.errors import MissingWeightsError

@@ -19,7 +19,7 @@ relative (``relative_to_rest``, what the motion generator learns and emits)
 import numpy as np
 
 from models.motion import Motion, rotation_matrix
-from models.shapes import KEYPOINTS, LANDMARKS, FloatArray
+from models.shapes import KEYPOINTS, LANDMARKS, FloatArray, IntArray
 
 FACE_HEIGHT_UNITS = 240.0
 
@@ -148,16 +148,21 @@ def median_pose(motion: Motion) -> Motion:
     )
 
 
+def calm_frames(points: FloatArray) -> IntArray:
+    """Numbers of the tenth of the frames with the smallest lip gap among those without a blink;
+    points: [T, L, 3]."""
+    openness = eye_openness(points)
+    awake = np.flatnonzero(openness >= np.quantile(openness, 0.4))
+    return awake[np.argsort(lip_gap(points[awake]), kind="stable")][: max(1, len(points) // 10)]
+
+
 def neutral_face(points: FloatArray) -> FloatArray:
     """A person's canonical head [L, 3]: lips shut, eyes open, from meshes [T, L, 3] in pixels.
 
-    Averages the tenth of the frames with the smallest lip gap among those without a blink, then
-    shuts what gap is left (``shut_lips``), turns the head straight by its own left-right symmetry
-    and scales it to 240 units.
+    Averages the calm frames (``calm_frames``), then shuts what gap is left (``shut_lips``), turns
+    the head straight by its own left-right symmetry and scales it to 240 units.
     """
-    openness = eye_openness(points)
-    awake = np.flatnonzero(openness >= np.quantile(openness, 0.4))
-    calm = awake[np.argsort(lip_gap(points[awake]), kind="stable")][: max(1, len(points) // 10)]
+    calm = calm_frames(points)
     reference = points[calm[0]]
     scale, turn, shift = fit_pose(points[calm], reference)
     upright = (points[calm] - shift[:, None]) / scale[:, None, None] @ turn.transpose(0, 2, 1)

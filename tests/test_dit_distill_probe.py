@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dit.clips import Track
+from dit.preparation.tracks import Track
 from dit.distill_probe import (
     ProbeClip,
     loudness_feature,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dit.checkpoint import save_checkpoint
-from dit.clips import Track
+from dit.preparation.tracks import Track
 from dit.evaluation.command import EvaluateJob
 from dit.evaluation.report import write_report
 from dit.evaluation.run import Judged, evaluate, gather

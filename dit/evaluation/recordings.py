@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dit.clips import Track
+from dit.preparation.tracks import Track
 from models.errors import ConfigError
 from models.face_keypoints import (
     eye_openness,

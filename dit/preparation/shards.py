@@ -227,11 +227,7 @@ class _OpenTar:
         self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
 
     def add(self, shard: Shard) -> None:
-        for extension, data in shard_bytes(shard).items():
-            member = tarfile.TarInfo(f"{key_of(shard.name)}.{extension}")
-            member.size = len(data)
-            self._tar.addfile(member, io.BytesIO(data))
-            self.bytes += len(data)
+        self.bytes += add_members(self._tar, shard)
         self.clips += 1
         self.frames += len(shard.gap)
 
@@ -239,13 +235,23 @@ class _OpenTar:
         self._tar.close()
 
 
+def add_members(tar: tarfile.TarFile, shard: Shard) -> int:
+    """Add one stretch to an open tar -> its bytes."""
+    members = shard_bytes(shard)
+    for extension, data in members.items():
+        member = tarfile.TarInfo(f"{key_of(shard.name)}.{extension}")
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    return sum(map(len, members.values()))
+
+
 def key_of(name: str) -> str:
-    """A name as WebDataset's key, which ends at the first dot; ASCII, at most 90 characters."""
+    """A name as WebDataset's key, which ends at the first dot; ASCII, at most 80 characters."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)
-    if plain == name and len(name) <= 90:
+    if plain == name and len(name) <= 80:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # a.b and a_b stay apart
-    return f"{plain[:80]}-{digest}"
+    return f"{plain[:60]}-{digest}"
 
 
 def read_tar(path: Path) -> Iterator[Shard]:
