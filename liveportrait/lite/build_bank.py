@@ -25,18 +25,31 @@ LIP_GAP = 0.37  # over the eye distance: wide enough to show both rows of teeth
 ADULTS = (0, 49, 71, 61, 37, 122, 25, 45, 178, 124, 65, 96, 24, 80, 160, 10, 111, 34, 190, 29, 42,
           127, 62, 31, 5, 102, 126, 7, 44, 59, 167, 35, 83, 128, 17, 33, 157, 40, 185, 84, 50, 91,
           68, 186, 77, 121, 98, 109, 112, 60, 149, 136, 125, 153)  # fmt: skip
+UNEVEN = (0, 50, 60, 153, 190)  # of them: torn, overexposed or half hidden teeth
 _MIDDLE = slice(LAYER_WIDTH // 2 - 20, LAYER_WIDTH // 2 + 20)
+_ROUGHEST_EDGE = 1.5  # rows
 _DARKEST_CAVITY = 1.5  # times darker than teeth a cavity has to be
 
 
+def edge_roughness(mouth: MouthLayers) -> float:
+    """How far the upper teeth's edge is off a smooth arch: mean over its middle, in rows."""
+    middle = np.arange(LAYER_WIDTH // 2 - 60, LAYER_WIDTH // 2 + 60)
+    tooth = mouth.upper[:, middle, 3] > 128
+    edge = len(tooth) - 1 - np.argmax(tooth[::-1], axis=0)
+    across = middle - LAYER_WIDTH / 2
+    arch = np.polyval(np.polyfit(across, edge, 2), across)
+    return float(np.abs(edge - arch).mean())
+
+
 def is_clean(mouth: MouthLayers) -> bool:
-    """Whether both rows of teeth stand where they should, unbroken in the middle, lit above the
-    cavity: what a torn or half-shut mouth does not show."""
+    """Whether both rows of teeth stand where they should, unbroken and in an even arch, brighter
+    than the cavity: what a torn or half-shut mouth does not show."""
     upper, lower = mouth.upper[..., 3], mouth.lower[..., 3]
     return bool(
         upper[UPPER_EDGE_ROW - 12 : UPPER_EDGE_ROW - 5, _MIDDLE].min() > 200
         and upper[UPPER_EDGE_ROW + 11 :].max() < 60
         and lower[LOWER_EDGE_ROW + 8 :, _MIDDLE].min() > 150
+        and edge_roughness(mouth) < _ROUGHEST_EDGE
         and mouth.teeth_colour.mean() > _DARKEST_CAVITY * mouth.cavity[10:30, 20:44].mean()
     )
 
@@ -46,7 +59,7 @@ def build_mouth_bank(
     detector: FaceDetector,
     generator: FaceSource,
     sheet: Path | None = None,
-    ranks: Sequence[int] = ADULTS,
+    ranks: Sequence[int] = tuple(sorted(set(ADULTS) - set(UNEVEN))),
     measured: int = MEASURED,
 ) -> int:
     """Write the bank of the people at ``ranks`` whose mouths are clean; ``sheet``: also a picture

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from liveportrait.lite.mesh import LOWER_LIDS, UPPER_LIDS
+from liveportrait.lite.face_light import lip_colour, skin_colour, teeth_light
 from liveportrait.lite.mouth_bank import (
     HALF_WIDTH_UNITS,
     LAYER_WIDTH,
@@ -30,6 +30,9 @@ EDGE_BELOW_LIPS_UNITS = 3.6  # upper incisors end this far below where resting l
 _FOLLOW_SHARE = 0.5
 _LOWER_EDGE_UNITS = 2.2  # lower incisors rise this far above the lower lip of a wide open mouth
 _SMALLEST_GAP_UNITS = 0.5
+_WIDTH_WEIGHT = 3.0
+_WET_LIP = 0.6  # brightness of the lower lip's inside over its outside
+_WET_LIP_UNITS, _WET_LIP_SHARE = 4.0, 0.8  # how far above the lip's edge it is seen, how much
 _SEAM_GAP_UNITS = 1.5
 _SHADOW_POWERS = np.array([0.8, 1.1, 1.15], np.float32)  # of red, green and blue
 _SEAM_DARKNESS = 0.5
@@ -45,20 +48,23 @@ class MouthPaint:
     cavity: AnyArray
     upper_at: FloatArray  # [2] canonical x, y of the upper edge's middle, fixed to the skull
     depth: float  # canonical z of the teeth's plane
+    lip: FloatArray  # [3] the wet inside of the lower lip
     seam: bool = False  # the portrait's lips are apart: shut, they need a line where they meet
 
 
 def prepare_mouth(
     bank: list[MouthLayers], rgb: Image, points: FloatArray, canonical: FloatArray
 ) -> MouthPaint:
-    """Choose the mouth whose light is nearest to the portrait's, tone it, hang it up.
+    """Borrow the mouth of who is nearest to the portrait in light, skin and width of the mouth,
+    tone it, hang it up. One portrait borrows from one person, whatever it says.
 
     rgb: the frame-sized picture; points: [L, 3] its mesh; canonical: [L, 3] its head, lips shut.
     """
     light = teeth_light(rgb, points)
-    gains = [light / mouth.teeth_colour for mouth in bank]
-    chosen = int(np.argmin([np.abs(np.log(gain)).sum() for gain in gains]))
-    mouth, gain = bank[chosen], gains[chosen]
+    skin = skin_colour(rgb, points)
+    width = float(np.linalg.norm(canonical[61] - canonical[291]))
+    mouth = min(bank, key=lambda one: _unlikeness(one, light, skin, width))
+    gain = light / mouth.teeth_colour
     middle = canonical[[78, 308], 0].mean()
     paint = MouthPaint(
         _toned(mouth.upper, gain),
@@ -66,39 +72,18 @@ def prepare_mouth(
         _toned(mouth.cavity, gain * 0.8),
         np.array([middle, canonical[13, 1] + EDGE_BELOW_LIPS_UNITS], np.float32),
         float(canonical[[13, 14], 2].mean()) + TEETH_BEHIND_LIPS_UNITS,
+        _WET_LIP * lip_colour(rgb, points),
     )
     if lip_gap(points[None])[0] > _OWN_TEETH_GAP:
         return _with_own_teeth(paint, rgb, points, canonical)
     return paint
 
 
-def teeth_light(rgb: Image, points: FloatArray) -> FloatArray:
-    """Colour [3] of bright teeth in this portrait's light, told by its eye whites and cheeks."""
-    import cv2
-
-    whites = np.zeros(rgb.shape[:2], np.uint8)
-    for eye, iris in enumerate((468, 473)):
-        lids = np.concatenate([UPPER_LIDS[eye], LOWER_LIDS[eye, -2:0:-1]])
-        cv2.fillPoly(whites, [np.round(points[lids, :2]).astype(np.int32)], 1)
-        radius = np.linalg.norm(points[iris + 1 : iris + 5, :2] - points[iris, :2], axis=1).mean()
-        centre = np.round(points[iris, :2]).astype(int).tolist()
-        cv2.circle(whites, centre, int(np.ceil(1.1 * radius)), 0, -1)
-    white = rgb[whites > 0].reshape(-1, 3).astype(np.float32)
-    cheeks = [
-        rgb[y - 6 : y + 7, x - 6 : x + 7].reshape(-1, 3)
-        for x, y in np.round(points[[50, 280], :2]).astype(int).clip(6, rgb.shape[0] - 7)
-    ]
-    skin = np.concatenate(cheeks).astype(np.float32)
-    cheek = float(np.quantile(skin.mean(1), 0.75))
-    ivory = np.array([1.04, 1.0, 0.92], np.float32)
-    if len(white) < 10:
-        return ivory * cheek
-    brightness = white.mean(1)
-    bright = white[brightness >= np.quantile(brightness, 0.8)].mean(0)
-    level = float(np.clip(0.5 * bright.mean() + 0.5 * cheek, 70, 225))
-    tint = 0.75 * bright / bright.mean() + 0.25 * skin.mean(0) / skin.mean()
-    colour: FloatArray = (level * tint.clip(0.85, 1.15) * ivory).astype(np.float32)
-    return colour
+def _unlikeness(mouth: MouthLayers, light: FloatArray, skin: FloatArray, width: float) -> float:
+    """How far a mouth of the bank is from a portrait's teeth colour [3], skin [3] and width."""
+    tone = np.abs(np.log(light / mouth.teeth_colour)).sum()
+    complexion = np.abs(np.log((skin + 1) / (mouth.skin + 1))).sum()
+    return float(tone + complexion + _WIDTH_WEIGHT * abs(np.log(width / mouth.mouth_width)))
 
 
 def _toned(layer: AnyArray, gain: FloatArray) -> AnyArray:
@@ -209,6 +194,8 @@ def _interior(
         (x - first) / (last - first) * side,
         (y - lip_up) / np.maximum(lip_low - lip_up, 0.5) * side,
     )
+    wet = np.clip(1.0 - (lip_low - y) / _WET_LIP_UNITS, 0.0, 1.0)
+    inner += (paint.lip - inner) * (_WET_LIP_SHARE * wet)[..., None]
     column = (x - paint.upper_at[0] + HALF_WIDTH_UNITS) * PX_PER_UNIT - 0.5
     rise = _LOWER_EDGE_UNITS * float(np.clip((gap - 6.0) / 14.0, 0.0, 1.0))
     low_edge = mouth.head[14, 1] - rise

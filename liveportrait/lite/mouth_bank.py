@@ -25,6 +25,7 @@ class MouthLayers:
     lower: AnyArray  # [LOWER_ROWS, LAYER_WIDTH, 4] uint8
     cavity: AnyArray  # [CAVITY_SIDE, CAVITY_SIDE, 3] uint8, stretched between lips and corners
     mouth_width: float  # canonical units, corner to corner
+    skin: FloatArray  # [3] colour of the person's cheeks in the same light
 
     @property
     def teeth_colour(self) -> FloatArray:
@@ -48,6 +49,7 @@ def save_mouth_bank(mouths: list[MouthLayers], path: Path) -> None:
             "lower": np.stack([m.lower for m in mouths]),
             "cavity": np.stack([m.cavity for m in mouths]),
             "mouth_width": np.array([m.mouth_width for m in mouths], np.float32),
+            "skin": np.stack([m.skin for m in mouths]).astype(np.float32),
         },
         path,
     )
@@ -66,10 +68,10 @@ def load_mouth_bank(path: Path) -> list[MouthLayers]:
     try:
         stored = load_file(path)
         upper, lower, cavity = stored["upper"], stored["lower"], stored["cavity"]
-        widths = stored["mouth_width"]
+        widths, skins = stored["mouth_width"], stored["skin"]
     except Exception as error:  # safetensors raises its own type, a missing tensor is a KeyError
         raise WeightsError(f"{path} is no mouth bank: {error}") from error
     if upper.shape[1:] != (UPPER_ROWS, LAYER_WIDTH, 4) or not len(upper):
         raise WeightsError(f"{path}: layers are {upper.shape}, not [n, 80, 220, 4]")
-    rows = zip(upper, lower, cavity, widths, strict=True)
-    return [MouthLayers(up, low, inner, float(width)) for up, low, inner, width in rows]
+    rows = zip(upper, lower, cavity, widths, skins, strict=True)
+    return [MouthLayers(up, low, inner, float(w), skin) for up, low, inner, w, skin in rows]

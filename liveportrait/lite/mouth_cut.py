@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from liveportrait.lite.face_light import skin_colour
 from liveportrait.lite.mouth_bank import (
     CAVITY_SIDE,
     HALF_WIDTH_UNITS,
@@ -20,6 +21,7 @@ TEETH_BEHIND_LIPS_UNITS = 5.0
 ROWS_ABOVE, _ROWS_BELOW = 100, 150  # of the flattened mouth around the upper lip's middle
 _GUM = np.array([0.72, 0.50, 0.50], np.float32)
 _EDGE_SLACK_ROWS = 10
+_BRIGHTEST_CAVITY = 75.0  # mean of a mouth that light falls into
 _SPLIT = 0.6  # of the way from upper to lower lip: no upper tooth reaches below it
 
 
@@ -117,13 +119,14 @@ def cut_mouth(rgb: Image, points: FloatArray, canonical: FloatArray) -> MouthLay
     teeth_low[: edge_low - _EDGE_SLACK_ROWS] = 0
     between_teeth = np.ones((1, 11), np.uint8)
     teeth_low = cv2.morphologyEx(teeth_low, cv2.MORPH_CLOSE, between_teeth)
-    width = float(np.isfinite(upper).sum()) / PX_PER_UNIT
+    width = float(np.linalg.norm(canonical[61] - canonical[291]))
     upper_layer = _layer(filled, teeth_up, edge_up - UPPER_EDGE_ROW, UPPER_ROWS)
     lower_layer = _layer(filled, teeth_low, edge_low - LOWER_EDGE_ROW, LOWER_ROWS)
     hole = ((teeth_up > 0.05) | (teeth_low > 0.05)).astype(np.uint8)
     hole = cv2.dilate(hole, np.ones((7, 7), np.uint8))
     clean = cv2.inpaint(filled, hole, 5, cv2.INPAINT_TELEA)
-    return MouthLayers(upper_layer, lower_layer, _cavity(clean, upper, lower), width)
+    cavity = _cavity(clean, upper, lower)
+    return MouthLayers(upper_layer, lower_layer, cavity, width, skin_colour(rgb, points))
 
 
 def upper_edge(rgb: Image, points: FloatArray, canonical: FloatArray) -> FloatArray:
@@ -182,4 +185,9 @@ def _cavity(clean: Image, upper: FloatArray, lower: FloatArray) -> AnyArray:
     y = top + down * (bottom - top)
     x = np.broadcast_to(across, y.shape)
     square = cv2.remap(clean, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
-    return cv2.GaussianBlur(square, (0, 0), 3.5)  # type: ignore[no-any-return]
+    even = (
+        square.astype(np.float32) + square[:, ::-1]
+    ) / 2  # light from one side is not of the mouth
+    calm = cv2.GaussianBlur(even, (0, 0), 3.5)
+    calm *= min(1.0, _BRIGHTEST_CAVITY / float(calm.mean()))
+    return calm.astype(np.uint8)  # type: ignore[no-any-return]
