@@ -7,6 +7,7 @@ shut as ever. Implicit keypoints have no such places; engines that use them show
 
 import numpy as np
 
+from dit.layout import FACE_PARTS
 from models.shapes import KEYPOINTS, FloatArray
 
 NEUTRAL = "neutral"
@@ -38,36 +39,46 @@ def _face(**parts: Offset) -> FloatArray:
     return exp
 
 
+# Sizes of smile, brows and lids as MediaPipe's blendshapes (mouthSmile, browDown, browOuterUp,
+# eyeSquint) move these keypoints in 28 talking clips, by ridge regression; a happy face is a smile
+# of 0.6 of the full one. No clip shows a frown: the mouths of "sad" and "stern" were chosen by eye.
 MOODS: dict[str, FloatArray] = {
     "happy": _face(
-        corners=(4.5, -4.5, 2.0),
-        upper_sides=(2.2, -1.6, 0.6),
-        lower_sides=(2.2, -1.4, 0.6),
-        lips=(0.0, -0.4, 0.6),
-        lower_lids=(0.0, -1.3, 0.0),
-        upper_lids=(0.0, 0.4, 0.0),
+        corners=(5.0, -4.3, 6.0),
+        upper_sides=(3.5, -3.0, 4.5),
+        lower_sides=(3.5, -1.4, 4.5),
+        lips=(0.0, -1.2, 2.8),
+        lower_lids=(0.0, -1.4, 0.0),
         brows=(0.0, -0.8, 0.0),
     ),
     "sad": _face(
-        corners=(-0.8, 3.2, 0.0),
-        upper_sides=(-0.4, 0.8, 0.0),
-        lower_sides=(-0.4, 1.2, 0.0),
-        upper_lids=(0.0, 1.6, 0.0),
-        brows=(-1.5, -1.8, 0.0),
+        corners=(-1.5, 6.5, 0.0),
+        upper_sides=(-0.6, 1.9, 0.0),
+        lower_sides=(-0.6, 2.8, 0.0),
+        lips=(0.0, -0.6, -0.8),
+        upper_lids=(0.0, 1.2, 0.0),
+        brows=(-2.6, -3.0, 0.0),
     ),
-    "angry": _face(
-        corners=(-1.2, 0.8, 0.0),
-        upper_lids=(0.0, 1.0, 0.0),
-        lower_lids=(0.0, -1.2, 0.0),
-        brows=(-1.8, 4.5, 0.0),
+    "stern": _face(
+        corners=(-2.2, 4.0, 0.0),
+        upper_sides=(-0.8, 1.2, 0.0),
+        lower_sides=(-0.8, 1.6, 0.0),
+        upper_lids=(0.0, 0.6, 0.0),
+        lower_lids=(0.0, -1.6, 0.0),
+        brows=(-3.6, 6.5, -1.0),
     ),
     "surprised": _face(
         upper_lids=(0.0, -2.0, 0.0),
         lower_lids=(0.0, 0.3, 0.0),
-        brows=(0.0, -7.0, 0.0),
+        brows=(2.0, -6.5, 0.0),
     ),
 }
 MOOD_NAMES: tuple[str, ...] = (NEUTRAL, *MOODS)
+
+
+def moods_of(engine: str) -> tuple[str, ...]:
+    """The moods that an engine's faces can wear."""
+    return MOOD_NAMES if FACE_PARTS[engine].irises else (NEUTRAL,)
 
 
 def mood_expression(weights: FloatArray) -> FloatArray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dit.controls import EASE_CHANGE_FRAMES, ControlTimeline, MotionControls
-from dit.moods import MOOD_NAMES, MOODS, mood_expression
+from dit.moods import MOODS, mood_expression, moods_of
 from models.errors import ConfigError
 
 FRAMES = np.arange(200)
@@ -73,4 +73,5 @@ def test_no_mood_parts_the_lips_and_each_moves_the_face() -> None:
     mirrored = faces * np.array((-1, 1, 1), np.float32)
     for one, other in ((0, 1), (6, 7), (8, 9), (14, 16), (18, 19)):
         np.testing.assert_array_equal(mirrored[:, one], faces[:, other])
-    assert MOOD_NAMES[0] == "neutral"
+    assert moods_of("lite") == ("neutral", *MOODS)
+    assert moods_of("liveportrait") == ("neutral",)
