@@ -5,8 +5,9 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from dit.moods import MOOD_NAMES, NEUTRAL
 from liveportrait.output import FramingName, OutputOptions, SizePx, parse_background
-from server.engine import MAX_LEVEL
+from server.engine import MAX_LEVEL, MAX_MOOD_STRENGTH
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -48,8 +49,8 @@ def _shown(text: str, **settings: Any) -> Any:
     return typer.Option(help=text, rich_help_panel="Picture", **settings)
 
 
-def _moved(text: str) -> Any:
-    return typer.Option(min=0, max=MAX_LEVEL, help=text, rich_help_panel="Motion")
+def _moved(text: str, most: float = MAX_LEVEL) -> Any:
+    return typer.Option(min=0, max=most, help=text, rich_help_panel="Motion")
 
 
 @app.command()
@@ -68,20 +69,26 @@ def render(
     expression: Annotated[float, _moved("Expression.")] = 1.0,
     blink: Annotated[float, _moved("Blinks.")] = 1.0,
     gaze: Annotated[float, _moved("Gaze.")] = 1.0,
+    mood: Annotated[
+        str, typer.Option(help=", ".join(MOOD_NAMES), rich_help_panel="Motion")
+    ] = NEUTRAL,
+    mood_strength: Annotated[float, _moved("How much of the mood.", MAX_MOOD_STRENGTH)] = 1.0,
 ) -> None:
     """Render a talking face to an MP4 with its sound."""
     import asyncio
 
-    from models.errors import VisavisError
+    from models.errors import ConfigError, VisavisError
     from server.engine import MotionLevels
     from server.logs import configure_logs
     from server.offline import RenderJob, render_file
 
     configure_logs("console", "warning")
     try:
+        if mood not in MOOD_NAMES:
+            raise ConfigError(f"mood is {mood!r}; accepted: {', '.join(MOOD_NAMES)}")
         # a size that does not exist is refused by OutputOptions itself
         output = OutputOptions(cast(SizePx, size), framing, parse_background(background))
-        levels = MotionLevels(head, expression, blink, gaze)
+        levels = MotionLevels(head, expression, blink, gaze, mood, mood_strength)
         job = RenderJob(avatar, audio, out, seed, engine, output=output, levels=levels)
         asyncio.run(render_file(job))
     except VisavisError as error:

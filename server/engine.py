@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dit.moods import NEUTRAL
 from liveportrait.output import OutputChoices, OutputOptions
 from models.errors import ConfigError
 from models.motion import Motion
@@ -17,17 +18,20 @@ from server.settings import ROOT
 
 Mode = Literal["live", "chunk"]
 MAX_LEVEL = 3.0  # of any kind of motion
+MAX_MOOD_STRENGTH = 1.5
 MODES: tuple[Mode, ...] = ("live", "chunk")
 
 
 @dataclass(frozen=True, slots=True)
 class MotionLevels:
-    """How much of each kind of motion, 0 = none, 1 = natural."""
+    """How much of each kind of motion, 0 = none, 1 = natural, and what mood is worn."""
 
     head: float = 1.0
     expression: float = 1.0
     blink: float = 1.0
     gaze: float = 1.0
+    mood: str = NEUTRAL
+    mood_strength: float = 1.0
 
 
 class MotionStream(Protocol):

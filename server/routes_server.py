@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from dit.moods import MOOD_NAMES
 from models.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
 from models.timing import FPS
 from server.access import Context, KeyRequired
@@ -60,6 +61,7 @@ async def describe(context: Context) -> dict[str, object]:
             "pcm_rates_hz": [MIN_PCM_RATE_HZ, MAX_PCM_RATE_HZ],
         },
         "output": choices_as_json(info.choices) if info else None,
+        "moods": list(MOOD_NAMES),
         "modes": list(MODES),
         "voice_in": ["mic", "api", "both"],
         "text_to_speech": False,

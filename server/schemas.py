@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from server.engine import MAX_LEVEL, Mode, MotionLevels
+from dit.moods import MOOD_NAMES, NEUTRAL
+from server.engine import MAX_LEVEL, MAX_MOOD_STRENGTH, Mode, MotionLevels
 from server.output_schemas import OutputBody
 from server.sessions import VoiceIn
 
@@ -12,7 +13,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 class MotionBody(BaseModel):
-    """Levels of motion: 0 none, 1 natural."""
+    """Levels of motion: 0 none, 1 natural. An engine without face points shows no mood."""
 
     model_config = _STRICT
 
@@ -20,10 +21,21 @@ class MotionBody(BaseModel):
     expression: float = Field(default=1.0, ge=0, le=MAX_LEVEL)
     blink: float = Field(default=1.0, ge=0, le=MAX_LEVEL)
     gaze: float = Field(default=1.0, ge=0, le=MAX_LEVEL)
+    mood: str = Field(default=NEUTRAL, json_schema_extra={"enum": list(MOOD_NAMES)})
+    mood_strength: float = Field(default=1.0, ge=0, le=MAX_MOOD_STRENGTH)
+
+    @field_validator("mood")
+    @classmethod
+    def _known_mood(cls, mood: str) -> str:
+        if mood not in MOOD_NAMES:
+            raise ValueError(f"there is no mood {mood!r}; accepted: {', '.join(MOOD_NAMES)}")
+        return mood
 
     def levels(self) -> MotionLevels:
         """The engine's form."""
-        return MotionLevels(self.head, self.expression, self.blink, self.gaze)
+        return MotionLevels(
+            self.head, self.expression, self.blink, self.gaze, self.mood, self.mood_strength
+        )
 
 
 class SessionBody(BaseModel):

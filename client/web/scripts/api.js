@@ -1,6 +1,6 @@
 /** The HTTP calls of the server, typed. Every failure is an ApiError that carries the server's stable code. */
 
-/** @import { Avatar, CreatedSession, Manner, ServerInfo, SpeechAccepted, SpeechStopped } from "./types.js" */
+/** @import { Avatar, CreatedSession, Manner, Output, ServerInfo, SpeechAccepted, SpeechStopped } from "./types.js" */
 
 /** A call that the server refused, or that never reached it (status 0, code "unreachable"). */
 export class ApiError extends Error {
@@ -86,10 +86,11 @@ export class Api {
   /**
    * @param {string} avatarId
    * @param {Manner} manner
+   * @param {Output} output
    * @returns {Promise<CreatedSession>}
    */
-  createSession(avatarId, manner) {
-    const body = JSON.stringify({ avatar_id: avatarId, mode: "live", voice_in: "both", motion: manner });
+  createSession(avatarId, manner, output) {
+    const body = JSON.stringify({ avatar_id: avatarId, mode: "live", voice_in: "both", motion: manner, output });
     const headers = { "Content-Type": "application/json" };
     return this.#json("v1/sessions", { method: "POST", body, headers });
   }

@@ -10,6 +10,7 @@ import { listenForKeys } from "./keyboard.js";
 import { MannerFields } from "./manner.js";
 import { Microphone } from "./microphone.js";
 import { Notices } from "./notices.js";
+import { PictureFields } from "./picture.js";
 import { inWords, microphoneInWords } from "./problems.js";
 import { Session } from "./session.js";
 import { looksLikeSound, sampleSound, soundOf } from "./sound-source.js";
@@ -45,6 +46,7 @@ export class Conversation {
   });
   #meter = new FiguresMeter(() => this.#session.stats(), (figures) => this.#panel.show(figures));
   #manner = new MannerFields((manner) => this.#session.setManner(manner));
+  #picture = new PictureFields(() => this.#startAnewSoon());
   #microphone = new Microphone(
     (level) => this.#ui.setLevel(level),
     () => void this.#microphoneLost(),
@@ -96,6 +98,8 @@ export class Conversation {
     try {
       const server = await this.#api.server();
       this.#ui.setStudio(server.studio === true);
+      this.#picture.offer(server.output ?? null);
+      this.#manner.offerMoods(server.moods ?? []);
       this.#ui.setServer(`${server.engine} engine${server.device ? ` on ${server.device.toUpperCase()}` : ""}, v${server.version}`);
       await this.#gallery.load();
     } catch (error) {
@@ -104,6 +108,15 @@ export class Conversation {
         if (this.#api.key) return this.#load();
       }
       this.#notices.show(inWords(error), { label: "Try again", run: () => void this.#load() });
+    }
+  }
+
+  /** A server that was still loading when the page opened could not say what it can do. */
+  async #offerOutput() {
+    try {
+      this.#picture.offer((await this.#api.server()).output ?? null);
+    } catch {
+      // It is asked again with the next session.
     }
   }
 
@@ -119,7 +132,7 @@ export class Conversation {
     if (!this.#gallery.chosen) await this.#load();
     const choice = this.#gallery.chosen;
     if (!choice) return;
-    await this.#session.start(choice.avatar.id, this.#manner.value, this.#microphone.track);
+    await this.#session.start(choice.avatar.id, this.#manner.value, this.#picture.value, this.#microphone.track);
   }
 
   async #toggleMicrophone() {
@@ -188,8 +201,13 @@ export class Conversation {
   #changeFace() {
     const choice = this.#gallery.chosen;
     if (!choice) return;
-    clearTimeout(this.#changeTimer);
     this.#stage.setPortrait(choice.imageUrl);
+    this.#startAnewSoon();
+  }
+
+  /** What is chosen for a whole session has changed: a live one gives way to a new one. */
+  #startAnewSoon() {
+    clearTimeout(this.#changeTimer);
     if (this.#session.phase === "ready" || this.#session.phase === "lost") return;
     this.#changeTimer = setTimeout(async () => {
       this.#keepsMicrophone = true;
@@ -221,6 +239,7 @@ export class Conversation {
     if (phase === "connecting") {
       this.#meter.start();
     }
+    if (phase === "idle" && !this.#picture.offered) void this.#offerOutput();
     if (this.#phaseBefore === "connecting") this.#showCaption("");
     this.#phaseBefore = phase;
     if (phase === "ready" || phase === "lost") {

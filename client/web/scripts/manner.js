@@ -1,20 +1,25 @@
-/** How strongly the face moves: four sliders that work while it talks. */
+/** How strongly the face moves and what mood it wears; all of it works while it talks. */
 
 import { byId, make } from "./dom.js";
 
 /** @import { Manner } from "./types.js" */
 
-/** @type {[keyof Manner, string][]} */
+/** @type {[keyof Manner & ("head" | "expression" | "blink" | "gaze"), string][]} */
 const FIELDS = [
   ["head", "Head"],
   ["expression", "Expression"],
   ["blink", "Blinking"],
   ["gaze", "Gaze"],
 ];
+/** @type {Record<string, string>} */
+const MOODS = { neutral: "Neutral", happy: "Happy", sad: "Sad", angry: "Angry", surprised: "Surprised" };
 
 export class MannerFields {
   /** @type {Manner} */
-  value = { head: 1, expression: 1, blink: 1, gaze: 1 };
+  value = { head: 1, expression: 1, blink: 1, gaze: 1, mood: "neutral", mood_strength: 1 };
+
+  #mood = make("select", { "aria-label": "Mood", "data-testid": "mood" });
+  #moodField = make("label", { class: "field", hidden: "" }, make("span", {}, "Mood"), this.#mood);
 
   /** @param {(manner: Manner) => void} onChange */
   constructor(onChange) {
@@ -29,5 +34,17 @@ export class MannerFields {
       });
       place.append(make("label", { class: "slider" }, make("span", {}, label), input, output));
     }
+    place.append(this.#moodField);
+    this.#mood.addEventListener("change", () => {
+      this.value = { ...this.value, mood: this.#mood.value };
+      onChange(this.value);
+    });
+  }
+
+  /** @param {string[]} moods that the server knows */
+  offerMoods(moods) {
+    this.#moodField.hidden = moods.length < 2;
+    this.#mood.replaceChildren(...moods.map((value) => make("option", { value }, MOODS[value] ?? value)));
+    if (moods.includes(this.value.mood)) this.#mood.value = this.value.mood;
   }
 }

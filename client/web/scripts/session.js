@@ -5,7 +5,7 @@ import { EventStream } from "./event-stream.js";
 import { Peer } from "./peer.js";
 
 /** @import { Api } from "./api.js" */
-/** @import { CreatedSession, Manner, Phase, ServerEvent } from "./types.js" */
+/** @import { CreatedSession, Manner, Output, Phase, ServerEvent } from "./types.js" */
 /** @import { Sound } from "./sound-source.js" */
 
 const CONNECT_LIMIT_MS = 15_000;
@@ -67,14 +67,15 @@ export class Session {
    *
    * @param {string} avatarId
    * @param {Manner} manner
+   * @param {Output} output
    * @param {MediaStreamTrack | null} voice
    */
-  async start(avatarId, manner, voice) {
+  async start(avatarId, manner, output, voice) {
     const life = new AbortController();
     this.#life = life;
     this.#setPhase("connecting");
     try {
-      const created = await this.#create(avatarId, manner, life.signal);
+      const created = await this.#create(avatarId, manner, output, life.signal);
       if (life.signal.aborted) {
         // Cancelled meanwhile: a call broken off would leave the server with a session that nobody knows.
         void this.#api.endSession(created).catch(() => {});
@@ -138,14 +139,15 @@ export class Session {
    *
    * @param {string} avatarId
    * @param {Manner} manner
+   * @param {Output} output
    * @param {AbortSignal} signal
    * @returns {Promise<CreatedSession>}
    */
-  async #create(avatarId, manner, signal) {
+  async #create(avatarId, manner, output, signal) {
     const deadlineMs = performance.now() + WAKING_LIMIT_MS;
     for (;;) {
       try {
-        return await this.#api.createSession(avatarId, manner);
+        return await this.#api.createSession(avatarId, manner, output);
       } catch (error) {
         const waking = error instanceof ApiError && error.code === "engine_starting";
         if (!waking || performance.now() > deadlineMs) throw error;

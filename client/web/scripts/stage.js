@@ -8,6 +8,7 @@ const STILL_AFTER_MS = 600;
 export class Stage {
   #video = byId("video", HTMLVideoElement);
   #poster = byId("poster", HTMLImageElement);
+  #frame = byId("frame", HTMLElement);
   #halo = byId("halo", HTMLCanvasElement);
   #sound = byId("sound", HTMLButtonElement);
   #portraitUrl = "";
@@ -20,11 +21,13 @@ export class Stage {
     this.#poster.addEventListener("load", () => this.#drawHalo());
     this.#sound.addEventListener("click", () => this.toggleSound());
     this.#video.addEventListener("volumechange", () => this.#showSound());
+    this.#video.addEventListener("resize", () => this.#takeShape());
   }
 
   /** @param {string} imageUrl */
   setPortrait(imageUrl) {
     this.#portraitUrl = imageUrl;
+    this.#frame.style.removeProperty("--shape");
     this.#poster.src = imageUrl;
   }
 
@@ -80,6 +83,12 @@ export class Stage {
     if (stale()) return URL.revokeObjectURL(still);
     this.#poster.addEventListener("load", () => URL.revokeObjectURL(still), { once: true });
     this.#poster.src = still;
+  }
+
+  /** The frame becomes as wide or as high as the picture. */
+  #takeShape() {
+    const { videoWidth, videoHeight } = this.#video;
+    if (videoWidth && videoHeight) this.#frame.style.setProperty("--shape", String(videoWidth / videoHeight));
   }
 
   toggleSound() {

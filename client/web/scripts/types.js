@@ -15,12 +15,36 @@
  * @property {number} width    pixels
  * @property {number} height   pixels
  * @property {boolean} [studio]   whether /studio is served
+ * @property {OutputChoices | null} [output]   what pictures may look like; null while the engine loads
+ * @property {string[]} [moods]   what `Manner.mood` may be
+ *
+ * @typedef {"none" | "colour" | "picture" | "blur"} BackgroundName
+ *
+ * @typedef {object} OutputChoices
+ * @property {number[]} sizes
+ * @property {string[]} framings
+ * @property {BackgroundName[]} backgrounds
+ * @property {number} max_background_bytes
+ *
+ * @typedef {(
+ *   | { type: "none" }
+ *   | { type: "colour", colour: string }
+ *   | { type: "picture", image: string }
+ *   | { type: "blur", strength: number }
+ * )} Background   colour as #rrggbb, image as base64 of a picture file, strength 0..1
+ *
+ * @typedef {object} Output    how the picture looks; fixed for a session
+ * @property {256 | 512 | 768} size    pixels, of the square in which the face moves
+ * @property {"face" | "full"} framing
+ * @property {Background} background
  *
  * @typedef {object} Manner    how strongly the face moves; 1 is as learned, 0 is still
  * @property {number} head
  * @property {number} expression
  * @property {number} blink
  * @property {number} gaze
+ * @property {string} mood             "neutral", or one of the server's moods
+ * @property {number} mood_strength
  *
  * @typedef {object} SessionUrls
  * @property {string} offer
