@@ -22,6 +22,8 @@ from liveportrait.lite.crop import (
     margin_of,
 )
 from liveportrait.lite.drive import drive_portrait
+from liveportrait.lite.expression_light.model import FacePose, load_expression_light
+from liveportrait.lite.expression_light.window import MouthAtRest, mouth_at_rest
 from liveportrait.lite.eyes import (
     EyeFrame,
     lid_openness,
@@ -36,7 +38,6 @@ from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_ring
 from liveportrait.lite.mouth import MouthFrame, MouthPaint, paint_mouth, prepare_mouth
 from liveportrait.lite.mouth_bank import load_mouth_bank
 from liveportrait.lite.raster import FlowRaster
-from liveportrait.lite.refine.window import MouthView, view_mouth
 from liveportrait.lite.surroundings import WholePicture, fitted_photo, whole_picture
 from liveportrait.output import Background, OutputChoices, OutputOptions
 from liveportrait.renderer import Portrait
@@ -66,7 +67,7 @@ class LitePortrait:
     rings: Rings
     mouth: MouthPaint
     mouth_width: float  # canonical units
-    view: MouthView
+    mouth_at_rest: MouthAtRest
     glasses: Glasses | None
     to_photo: FloatArray  # [3, 3] places in the square -> places in the photograph, pixels
     side_px: int = SIDE_PX  # of the square in which the face moves
@@ -101,8 +102,6 @@ class MovedFace:
     shift: FloatArray  # [3]
 
 
-# changes a frame [H, W, 3] in place around the mouth
-MouthFinish = Callable[[Image, MouthView, MouthFrame], None]
 # draws into a frame [H, W, 3] in place, over what the stages before it drew
 Stage = Callable[[AnyArray, LitePortrait, MovedFace], None]
 
@@ -121,7 +120,8 @@ class LiteRenderer:
         cv2.setNumThreads(policy.threads)
         self._map = load_keypoint_map(weights / "lite" / "keypoint_map.safetensors")
         self._bank = load_mouth_bank(weights / "lite" / "mouth_bank.safetensors")
-        self.refiner: MouthFinish | None = None
+        light = weights / "lite" / "expression_light.safetensors"
+        self._expression_light = load_expression_light(light)
         self._task = weights / "face_landmarker.task"
         self._segment = PersonSegmenter(weights)
         self._detector: MediaPipeDetector | None = None
@@ -134,8 +134,8 @@ class LiteRenderer:
         self.stages: dict[str, Stage] = {
             "warp": self._warp,
             "eyes": self._paint_eyes,
+            "light": self._light_expression,
             "mouth": self._paint_mouth,
-            "light": self._light_mouth,
         }
 
     def prepare(self, image: Image, options: OutputOptions = _USUAL) -> LitePortrait:
@@ -198,7 +198,6 @@ class LiteRenderer:
         rings = place_rings(points, scale, turn, shift, crop.photo_top)
         margin = np.array([crop.margin_px, crop.margin_px, 0], np.float32)
         vertices = np.concatenate([colour_places(points), rings.points[:, :2]])
-        at_rest = MouthFrame(points[:, :2], head, float(scale), turn, shift, crop.px)
         return LitePortrait(
             canonical=canonical[KEYPOINT_INDICES],
             source=source,
@@ -210,7 +209,7 @@ class LiteRenderer:
             texture_points=(vertices + crop.margin_px).astype(np.float32),
             mouth=prepare_mouth(self._bank, crop.frame, points, canonical),
             mouth_width=float(np.linalg.norm(canonical[61] - canonical[291])),
-            view=view_mouth(crop.frame, canonical, at_rest),
+            mouth_at_rest=mouth_at_rest(canonical, head),
             glasses=find_glasses(crop.texture, points + margin, crop.px),
             to_photo=crop.to_photo,
             side_px=crop.side_px,
@@ -287,16 +286,14 @@ class LiteRenderer:
         paint_eyes(frame, portrait.texture, portrait.margin_px, eyes)
 
     def _paint_mouth(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
-        paint_mouth(frame, portrait.mouth, _mouth_frame(portrait, moved))
+        pose = (moved.scale, moved.turn, moved.shift)
+        mouth = MouthFrame(moved.points[:, :2], moved.head, *pose, portrait.px)
+        paint_mouth(frame, portrait.mouth, mouth)
 
-    def _light_mouth(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
-        if self.refiner is not None:
-            self.refiner(frame, portrait.view, _mouth_frame(portrait, moved))
-
-
-def _mouth_frame(portrait: LitePortrait, moved: MovedFace) -> MouthFrame:
-    pose = (moved.scale, moved.turn, moved.shift)
-    return MouthFrame(moved.points[:, :2], moved.head, *pose, portrait.px)
+    def _light_expression(self, frame: AnyArray, portrait: LitePortrait, moved: MovedFace) -> None:
+        pose = (moved.scale, moved.turn, moved.shift)
+        face = FacePose(moved.head, moved.points[:, :2], *pose)
+        self._expression_light(frame, portrait.mouth_at_rest, face)
 
 
 def _as_lite(portrait: Portrait) -> LitePortrait:

@@ -74,8 +74,8 @@ def draw_people(
     typer.echo(f"{out}: {drawn} people")
 
 
-@app.command("refiner-pairs")
-def refiner_pairs(
+@app.command("mouth-pairs")
+def mouth_pairs(
     out: Annotated[Path, typer.Argument(help="Folder to write into.")],
     clips: Annotated[Path | None, typer.Option(help="Folder of talking clips.")] = None,
     people: Annotated[Path | None, typer.Option(help="Folder of draw-people.")] = None,
@@ -84,10 +84,10 @@ def refiner_pairs(
     targets: Annotated[int, typer.Option(min=1, help="Pairs for each photograph.")] = 20,
     weights: Weights = WEIGHTS_DIR,
 ) -> None:
-    """Make the mouth refiner's training pairs; people already in OUT are left alone."""
+    """Make the pairs of fit-expression-light; people already in OUT are left alone."""
     from liveportrait.lite.engine import LiteRenderer
-    from liveportrait.lite.refine.pairs import write_pairs
-    from liveportrait.lite.refine.people import clip_people, drawn_people, named_split
+    from liveportrait.lite.expression_light.pairs import write_pairs
+    from liveportrait.lite.expression_light.people import clip_people, drawn_people, named_split
     from models.device import DevicePolicy
     from models.face_landmarks import MediaPipeDetector
 
@@ -104,25 +104,23 @@ def refiner_pairs(
     typer.echo(f"{out}: {made} pairs more")
 
 
-@app.command("train-refiner")
-def train_refiner(
-    pairs: Annotated[list[Path], typer.Argument(help="Folders of refiner-pairs.")],
-    out: Annotated[Path, typer.Option(help="File to write.")] = _LITE / "mouth_refiner.safetensors",
-    run: Annotated[Path, typer.Option(help="Folder of the checkpoint.")] = Path("runs/refiner"),
-    validation: Annotated[Path | None, typer.Option(help="Folder of pairs to judge on.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps at most.")] = 6000,
-    minutes: Annotated[float, typer.Option(help="Minutes at most, resumed ones included.")] = 60.0,
-    batch: Annotated[int, typer.Option(min=1, help="Pairs in a step.")] = 16,
+@app.command("fit-expression-light")
+def fit_expression_light(
+    pairs: Annotated[list[Path], typer.Argument(help="Folders of mouth-pairs.")],
+    validation: Annotated[Path, typer.Option(help="Folder of pairs of other people.")],
+    out: Annotated[Path, typer.Option(help="File to write.")] = _LITE
+    / "expression_light.safetensors",
 ) -> None:
-    """Train the mouth refiner on the CPU; goes on from RUN's checkpoint when there is one."""
-    from liveportrait.lite.refine import train
+    """Learn how expressions shade the face around the mouth; print what that explains."""
+    from liveportrait.lite.expression_light import fit
+    from liveportrait.lite.expression_light.model import save_expression_light
 
     with plain_errors():
-        options = train.TrainOptions(steps=steps, minutes=minutes, batch=batch)
-        report = train.train_refiner(pairs, validation, run, out, options)
-    for name, value in report.items():
-        typer.echo(f"{name:14} {value:g}")
-    typer.echo(str(out))
+        learnt, others = fit.joined(pairs), fit.joined([validation])
+        ratios = fit.fit_ratios(learnt)
+        save_expression_light(ratios, out)
+    for name, known in (("fitted", learnt), ("other people", others)):
+        typer.echo(f"{name:13} {len(known)} pairs, {fit.explained(ratios, known):.1%} explained")
 
 
 def _told(name: str, pairs: int) -> None:
