@@ -12,6 +12,7 @@ from dit.training.clip_pools import Pool, Stream, TarPools
 from dit.training.config import DataConfig, Masking
 from dit.training.sequences import NO_PAST, Sequence, sequence_of
 from models.errors import ConfigError
+from models.shapes import FloatArray
 from tests.training_fixtures import LAYOUT, PROJECTION, sequence, write_tiny_shards
 
 
@@ -63,7 +64,7 @@ def test_a_streamed_run_goes_on_at_any_step(folder: Path, workers: int) -> None:
         batch=4, short_window_frames=8, pool_tars=2, pool_steps=2, workers=workers, real_share=1.0
     )
 
-    def from_step(first: int, share: Share) -> list[np.ndarray]:  # type: ignore[type-arg]
+    def from_step(first: int, share: Share) -> list[FloatArray]:
         mixture = Mixture(pools(folder, steps=2), None, data, Masking(), 1, share)
         return [b.target.numpy() for b in batches(mixture, first, 9, pin=False)]
 
