@@ -40,6 +40,10 @@ def assert_close(ours: AnyArray, theirs: AnyArray, tolerance: float = NETWORK_TO
     assert np.abs(ours - theirs).max() <= tolerance * np.abs(theirs).max()
 
 
+def wave(pcm: AnyArray) -> FloatArray:
+    return (pcm / np.float32(32768)).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class GivenNoise:
     """The noise that the official code drew: of windows in order, first steps first."""
@@ -51,7 +55,7 @@ class GivenNoise:
         return self.start_noise[: len(frames)]
 
     def step(self, window: int, index: int, shape: tuple[int, ...]) -> FloatArray:
-        noise = self.steps[window // 100, index]
+        noise: FloatArray = self.steps[window // 100, index]
         assert noise.shape == shape
         return noise
 
@@ -106,7 +110,7 @@ def test_denoiser(joyvasa: JoyvasaCheckpoint, positions: Positions) -> None:
 
 def test_audio_features(joyvasa: JoyvasaCheckpoint) -> None:
     golden = golden_motion("joyvasa/audio")
-    padded = padded_window(golden["audio_int16"].astype(np.float32) / 32768)
+    padded = padded_window(wave(golden["audio_int16"]))
     assert len(padded) == golden["padded_len"]
     np.testing.assert_array_equal(padded[:48], golden["padded_first_48"])
     np.testing.assert_array_equal(padded[-48:], golden["padded_last_48"])
@@ -156,7 +160,7 @@ def test_whole_clip(joyvasa: JoyvasaCheckpoint) -> None:
     golden = golden_motion("joyvasa/pipeline")
     windows = JoyvasaWindows(joyvasa, POLICY, JoyvasaSampling())
     stream = VectorStream(windows, "chunk", GivenNoise(golden["x_T"][0], golden["z"]), 5)
-    voice = golden["audio_int16"].astype(np.float32) / 32768
+    voice = wave(golden["audio_int16"])
     parts = [stream.push(packet) for packet in np.array_split(voice, 7)]
     vectors = np.concatenate([*parts, stream.finish()])
     assert len(vectors) == 165  # a frame for every 640 samples; the official code adds three

@@ -1,6 +1,7 @@
 """JoyVASA as a stream: packets, modes, rewinding, controls. A small encoder, the real denoiser."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,12 @@ from dit.idle import idle_pose
 from dit.published.absolute_lips import EYES, GAZE_POINTS, LIPS, UNIT
 from dit.published.joyvasa_generator import JoyvasaGenerator, JoyvasaStream
 from dit.published.joyvasa_vectors import HISTORY_FRAMES, Mode
-from dit.published.joyvasa_windows import JoyvasaSampling
+from dit.published.joyvasa_windows import (
+    JoyvasaSampling,
+    JoyvasaWindows,
+    SeededNoise,
+    WindowPlan,
+)
 from models.device import DevicePolicy
 from models.errors import ConfigError
 from models.motion import Motion, concatenate
@@ -134,6 +140,17 @@ def test_an_interrupted_face_leaves_its_mouth_smoothly() -> None:
         stream.interrupt(500)
 
 
+def test_openvino_draws_what_torch_draws(tmp_path: Path) -> None:
+    sampling = JoyvasaSampling(steps=2, eta=0.0)
+    by_openvino = DevicePolicy("cpu", "fp32", "openvino")
+    voice, noise = VOICE[:64_000], SeededNoise(1)
+    plan, drawn = WindowPlan(0, noise.start(range(100))), []
+    for policy in (by_openvino, POLICY):
+        windows = JoyvasaWindows(small_joyvasa(), policy, sampling, tmp_path)
+        drawn.append(windows.draw(plan, windows.features(voice), windows.before, noise))
+    assert np.abs(drawn[0] - drawn[1]).max() < 1e-4 * np.abs(drawn[1]).max()
+
+
 def test_the_first_frame_is_the_portraits_own_pose() -> None:
     motion = whole(GENERATOR.start(mode="chunk", seed=9))
     idle = idle_pose(np.arange(1), 9)
@@ -144,8 +161,11 @@ def test_the_first_frame_is_the_portraits_own_pose() -> None:
     assert np.abs(motion.exp[0, LIPS]).max() > 0.0
 
 
-def controlled(**levels: float) -> Motion:
-    return whole(GENERATOR.start(mode="chunk", seed=6, controls=MotionControls(**levels)))
+def controlled(
+    *, head: float = 1.0, expression: float = 1.0, blink: float = 1.0, gaze: float = 1.0
+) -> Motion:
+    controls = MotionControls(head, expression, blink, gaze)
+    return whole(GENERATOR.start(mode="chunk", seed=6, controls=controls))
 
 
 def test_controls_act_on_their_part_alone() -> None:

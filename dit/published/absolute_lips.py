@@ -33,7 +33,7 @@ def since(first: Motion, motion: Motion) -> Motion:
     t = motion.t - first.t
     t[:, 2] = 0.0  # the scale tells the distance
     scale = np.maximum(motion.scale, SMALLEST_SCALE) / np.maximum(first.scale, SMALLEST_SCALE)
-    return Motion(pitch, yaw, roll, t, scale, exp)
+    return Motion(pitch, yaw, roll, t, scale.astype(np.float32), exp)
 
 
 def controlled(

@@ -18,13 +18,15 @@ class Attention(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """query [B, T, D], key and value [B, S, D] -> [B, T, D]."""
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
-        projected = (
-            functional.linear(x, weight, bias)
-            for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
+
+        def heads_of(x: Tensor, place: int) -> Tensor:
+            """[B, T, D] -> [B, heads, T, D / heads]."""
+            projected = functional.linear(x, weights[place], biases[place])
+            return projected.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+        seen = functional.scaled_dot_product_attention(
+            heads_of(query, 0), heads_of(key, 1), heads_of(value, 2)
         )
-        # [B, heads, T or S, D / heads] each
-        split = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in projected)
-        seen = functional.scaled_dot_product_attention(*split)
         joined: Tensor = self.out_proj(seen.transpose(1, 2).flatten(2))
         return joined
 

@@ -93,9 +93,12 @@ class MotionLayer(nn.Module):
         self.multihead_attn = Attention(WIDTH, HEADS)
         self.linear1 = nn.Linear(WIDTH, 2 * WIDTH)
         self.linear2 = nn.Linear(2 * WIDTH, WIDTH)
-        for place in (1, 2, 3):
-            setattr(self, f"norm{place}", nn.LayerNorm(WIDTH))
-            setattr(self, f"film{place}", FeatureModulation())
+        self.norm1 = nn.LayerNorm(WIDTH)
+        self.norm2 = nn.LayerNorm(WIDTH)
+        self.norm3 = nn.LayerNorm(WIDTH)
+        self.film1 = FeatureModulation()
+        self.film2 = FeatureModulation()
+        self.film3 = FeatureModulation()
 
     def forward(self, x: Tensor, memory: Tensor, vector: Tensor) -> Tensor:
         """x [B, T, D], memory [B, T + 2, D], vector [B, D] -> [B, T, D]."""
@@ -107,6 +110,20 @@ class MotionLayer(nn.Module):
         thought = self.linear2(functional.gelu(self.linear1(self.norm3(x))))
         modulated: Tensor = x + self.film3(thought, vector)
         return modulated
+
+
+class MotionDecoder(nn.Module):
+    """The layers one after the other, no norm after the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = nn.ModuleList(MotionLayer() for _ in range(8))
+
+    def forward(self, x: Tensor, memory: Tensor, vector: Tensor) -> Tensor:
+        """As ``MotionLayer.forward``."""
+        for layer in self.stack:
+            x = layer(x, memory, vector)
+        return x
 
 
 class DittoNetwork(nn.Module):
@@ -127,9 +144,7 @@ class DittoNetwork(nn.Module):
         self.to_time_cond = nn.Sequential(nn.Linear(4 * WIDTH, WIDTH))
         self.to_time_tokens = nn.Sequential(nn.Linear(4 * WIDTH, STEP_TOKENS * WIDTH))
         self.norm_cond = nn.LayerNorm(WIDTH)
-        self.seqTransDecoder = nn.ModuleDict(
-            {"stack": nn.ModuleList(MotionLayer() for _ in range(8))}
-        )
+        self.seqTransDecoder = MotionDecoder()
         self.final_layer = nn.Linear(WIDTH, MOTION_CHANNELS)
 
     def forward(
@@ -147,7 +162,5 @@ class DittoNetwork(nn.Module):
         vector = self.to_time_cond(timed) + pooled
         steps = self.to_time_tokens(timed).unflatten(-1, (STEP_TOKENS, WIDTH))
         memory = self.norm_cond(torch.cat([tokens, steps], 1))
-        for layer in self.seqTransDecoder["stack"]:  # type: ignore[union-attr]
-            x = layer(x, memory, vector)
-        clean: Tensor = self.final_layer(x)
+        clean: Tensor = self.final_layer(self.seqTransDecoder(x, memory, vector))
         return clean

@@ -65,6 +65,20 @@ class DecoderLayer(nn.Module):
         return normed
 
 
+class Decoder(nn.Module):
+    """The layers one after the other, no norm after the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(DecoderLayer(WIDTH, HEADS) for _ in range(LAYERS))
+
+    def forward(self, x: Tensor, voice: Tensor) -> Tensor:
+        """x, voice: [B, T, D] -> [B, T, D]."""
+        for layer in self.layers:
+            x = layer(x, voice)
+        return x
+
+
 class DenoisingNetwork(nn.Module):
     """Noisy motion of a window -> the motion itself."""
 
@@ -81,9 +95,7 @@ class DenoisingNetwork(nn.Module):
             nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH)
         )
         self.feature_proj = nn.Linear(MOTION_CHANNELS, WIDTH)
-        self.transformer = nn.ModuleDict(
-            {"layers": nn.ModuleList(DecoderLayer(WIDTH, HEADS) for _ in range(LAYERS))}
-        )
+        self.transformer = Decoder()
         self.motion_dec = nn.Sequential(
             nn.Linear(WIDTH, WIDTH // 2), nn.GELU(), nn.Linear(WIDTH // 2, MOTION_CHANNELS)
         )
@@ -106,9 +118,7 @@ class DenoisingNetwork(nn.Module):
             x = x + self.PE.pe[:, :frames]
         x = x + self.diff_step_map(self.TE.pe[0, step])[:, None]
         heard = torch.cat([previous_voice, voice], 1)
-        for layer in self.transformer["layers"]:  # type: ignore[union-attr]
-            x = layer(x, heard)
-        clean: Tensor = self.motion_dec(x)
+        clean: Tensor = self.motion_dec(self.transformer(x, heard))
         return clean
 
 

@@ -6,7 +6,7 @@ run. Hub: jdh-algo/JoyVASA, MIT licence.
 
 import argparse
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -89,7 +89,10 @@ def load_joyvasa(directory: Path, positions: Positions = "constant") -> JoyvasaC
 
 def _read(path: Path) -> dict[str, Any]:
     """The pickle's dict; its settings may name paths, which stand for text alone."""
-    allowed = [argparse.Namespace, (PurePosixPath, "pathlib.PosixPath")]
+    allowed: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+        argparse.Namespace,
+        (PurePosixPath, "pathlib.PosixPath"),
+    ]
     try:
         with torch.serialization.safe_globals(allowed):
             content = torch.load(path, map_location="cpu", weights_only=True)

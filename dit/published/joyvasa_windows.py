@@ -1,6 +1,7 @@
 """One window of JoyVASA: what is heard of 4 s of voice, and 100 frames of motion drawn for it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from dit.published.joyvasa import FRAMES, MOTION_CHANNELS, PREVIOUS_FRAMES, WIDT
 from dit.published.joyvasa_audio import VoiceFeatures, example_window, padded_window
 from dit.published.joyvasa_checkpoint import JoyvasaCheckpoint
 from dit.sampler import Predictor, guided, sample
-from models.device import DevicePolicy, compile_network
+from models.device import DEFAULT_CACHE_DIR, DevicePolicy, compile_network
 from models.errors import ConfigError
 from models.shapes import AnyArray, FloatArray
 
@@ -87,7 +88,11 @@ class JoyvasaWindows:
     """The networks of a checkpoint on a device. One window at a time."""
 
     def __init__(
-        self, checkpoint: JoyvasaCheckpoint, policy: DevicePolicy, sampling: JoyvasaSampling
+        self,
+        checkpoint: JoyvasaCheckpoint,
+        policy: DevicePolicy,
+        sampling: JoyvasaSampling,
+        cache_dir: Path = DEFAULT_CACHE_DIR,
     ) -> None:
         self.template, self.sampling = checkpoint.template, sampling
         self._schedule = checkpoint.schedule
@@ -98,18 +103,20 @@ class JoyvasaWindows:
         self._null = network.null_audio_feat[0].numpy().copy()  # [1, 256]
         self._batch = 1 if sampling.guidance == 1.0 else 2
         self._listen = compile_network(
-            VoiceFeatures(network), example_window(), policy, "joyvasa-voice"
+            VoiceFeatures(network), example_window(), policy, "joyvasa-voice", cache_dir
         )
         self._denoise = compile_network(
             NewFrames(network.denoising_net),
             NewFrames.examples(self._batch),
             policy,
             f"joyvasa-motion-{self._batch}",
+            cache_dir,
         )
 
     def features(self, voice: FloatArray) -> FloatArray:
         """Voice [64000] -> what is heard of its 100 frames [100, 256]."""
-        return self._listen(padded_window(voice)[None])[0]
+        heard: FloatArray = self._listen(padded_window(voice)[None])[0]
+        return heard
 
     def draw(
         self, plan: WindowPlan, heard: FloatArray, past: Past, noise: WindowNoise
