@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from liveportrait.output import OutputChoices, OutputOptions
+from liveportrait.portrait_warnings import PortraitWarning
 from models.device import DevicePolicy
 from models.errors import ConfigError
 from models.motion import Motion
@@ -33,6 +34,11 @@ class Portrait(Protocol):
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of its frames."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[PortraitWarning, ...]:
+        """What keeps this photograph from looking its best; empty for a good one."""
         ...
 
 

@@ -106,7 +106,7 @@ def _aligned(frame: Image, points: FloatArray) -> FloatArray:
 
 def pearson(first: FloatArray, second: FloatArray) -> float:
     """Correlation of two rows [T]; NaN where one of them does not move."""
-    if len(first) < 3 or first.std() < 1e-9 or second.std() < 1e-9:
+    if len(first) < 3 or min(first.std(), second.std()) < 1e-6:
         return float("nan")
     return float(np.corrcoef(first, second)[0, 1])
 

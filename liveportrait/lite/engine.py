@@ -32,6 +32,7 @@ from liveportrait.lite.eyes import (
     paint_eyes,
 )
 from liveportrait.lite.glasses import Glasses, find_glasses
+from liveportrait.lite.human_face import require_human_face
 from liveportrait.lite.keypoint_map import load_keypoint_map
 from liveportrait.lite.lips import colour_places, settle_lips
 from liveportrait.lite.mesh import Rings, face_triangles, move_rings, place_rings
@@ -40,6 +41,7 @@ from liveportrait.lite.mouth_bank import load_mouth_bank
 from liveportrait.lite.raster import FlowRaster
 from liveportrait.lite.surroundings import WholePicture, fitted_photo, whole_picture
 from liveportrait.output import Background, OutputChoices, OutputOptions
+from liveportrait.portrait_warnings import PortraitWarning, portrait_warnings
 from liveportrait.renderer import Portrait
 from models.device import DevicePolicy
 from models.errors import NoFaceError
@@ -73,6 +75,7 @@ class LitePortrait:
     side_px: int = SIDE_PX  # of the square in which the face moves
     whole: WholePicture | None = None  # what that square is put back into; None: it is the frame
     cutout: Cutout | None = None  # where another background is wanted: the texture's person and it
+    warnings: tuple[PortraitWarning, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -178,7 +181,10 @@ class LiteRenderer:
 
     def _prepare_crop(self, crop: Crop, face: FaceLandmarks) -> LitePortrait:
         again = self._detect(crop.frame)
-        return self.measure(crop, again[0].points if again else crop.to_frame(face.points))
+        points = again[0].points if again else crop.to_frame(face.points)
+        assert self._detector is not None
+        require_human_face(self._detector, crop.frame, points)
+        return self.measure(crop, points)
 
     def _detect(self, image: Image) -> list[FaceLandmarks]:
         if self._detector is None:  # a worker that gets its portraits ready-made needs none
@@ -213,6 +219,13 @@ class LiteRenderer:
             glasses=find_glasses(crop.texture, points + margin, crop.px),
             to_photo=crop.to_photo,
             side_px=crop.side_px,
+            warnings=portrait_warnings(
+                crop.frame,
+                points,
+                source,
+                factor=crop.side_px / crop.side,
+                photo_top=crop.photo_top,
+            ),
         )
 
     def drive(self, portrait: Portrait, generated: Motion) -> Motion:

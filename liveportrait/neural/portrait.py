@@ -6,6 +6,7 @@ import numpy as np
 
 from liveportrait.animation.keypoints import KeypointInfo
 from liveportrait.output import full_size
+from liveportrait.portrait_warnings import PortraitWarning
 from liveportrait.renderer import Portrait
 from liveportrait.source.paste_back import PasteMask, paste_back, prepare_mask
 from models.motion import Motion
@@ -53,6 +54,7 @@ class NeuralPortrait:
     key: str  # of the crop's pixels
     side_px: int = SIDE_PX  # of a frame that shows the crop alone
     whole: WholePhoto | None = None  # what the crop is put back into
+    warnings: tuple[PortraitWarning, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
