@@ -42,7 +42,9 @@ from models.timing import CONTEXT_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
 
 Mode = Literal["live", "chunk"]
 WARM_UP_FRAMES = 4  # of a plan, before its hop
-FADE_FRAMES = 3  # from the last plan to the next; what a look-ahead says of later ones is worse
+# from the last plan to the next: what a look-ahead says of later mouths is worse; the slow rest of
+# the face takes all of the look-ahead
+MOUTH_FADE_FRAMES = 3
 HISTORY_FRAMES = 1000  # how far back ``rewind`` reaches: 40 s
 
 __all__ = ["MotionControls", "MotionGenerator", "MotionStream"]
@@ -296,11 +298,12 @@ class MotionStream:
             self._plans.popleft()
         if not self._plans or self._plans[-1][0] != start:
             return plan
-        fade = min(FADE_FRAMES, len(self._plans[-1][1]))
-        old = self._plans[-1][1][:fade]
-        share = (np.arange(1, fade + 1, dtype=np.float32) / (fade + 1))[:, None]
+        old = self._plans[-1][1]
+        at = np.arange(1, len(old) + 1, dtype=np.float32)
+        share = np.repeat(np.minimum(1.0, at / (MOUTH_FADE_FRAMES + 1))[:, None], plan.shape[1], 1)
+        share[:, self._steady_channels] = (at / (len(old) + 1))[:, None]
         faded = plan.copy()
-        faded[:fade] = (1 - share) * old + share * plan[:fade]
+        faded[: len(old)] = (1 - share) * old + share * plan[: len(old)]
         return faded
 
     def _finished_motion(self, raw: FloatArray, loudness_db: FloatArray, start: int) -> Motion:
