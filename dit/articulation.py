@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dit.speech_phonemes import PHONEMES, PhonemeTimes
+from dit.speech_phonemes import PHONEMES, SILENCE, PhonemeTimes
 from models.shapes import FloatArray
 from models.timing import FPS
 
 ARTICULATORS = ("gap", "width", "round", "jaw")
 # seconds in which a sound's influence falls to 1/e; rounding reaches furthest
 REACH_S = np.array((0.035, 0.060, 0.070, 0.050))
+LEAST_MEASURED = np.array((0.0, -np.inf, -np.inf, 0.0))  # a gap or a jaw is never negative
 NEIGHBOURS = 8  # sounds before and after a moment that can have a part in it
 BILABIAL, LABIODENTAL = frozenset("pbm"), frozenset("fv")
 
@@ -79,6 +80,7 @@ class Style:
     lead_s: float = 0.02  # lips are in place before the sound
     loudness_power: float = 0.5  # how much a loud sound opens the mouth further
     resting_width: float = 0.0
+    measured_share: float = 0.0  # of what real mouths were seen to do, where that is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,20 @@ def random_style(rng: np.random.Generator) -> Style:
         lead_s=float(rng.uniform(0.0, 0.04)),
         loudness_power=float(rng.uniform(0.2, 0.8)),
         resting_width=float(rng.normal(0.0, 1.0)),
+        measured_share=float(rng.uniform(0.3, 0.7)),
     )
 
 
-def articulate(times: PhonemeTimes, loudness_db: FloatArray, style: Style) -> LipTracks:
-    """Lip movement for phonemes with known times and the loudness of the same sound [T]."""
+def articulate(
+    times: PhonemeTimes,
+    loudness_db: FloatArray,
+    style: Style,
+    measured: FloatArray | None = None,
+) -> LipTracks:
+    """Lip movement for phonemes with known times and the loudness of the same sound [T].
+
+    ``measured``: [T, 4] articulators as real mouths would have them (dit/measured_mouth.py).
+    """
     count = len(loudness_db)
     at_s = ((np.arange(count) + 0.5) / FPS + style.lead_s).astype(np.float32)
     middle, half, shape, firm = _segments(times)
@@ -116,6 +127,10 @@ def articulate(times: PhonemeTimes, loudness_db: FloatArray, style: Style) -> Li
         tracks[:, index] = (weight * shape[near, index]).sum(1) / weight.sum(1)
     effort = _effort(loudness_db) ** style.loudness_power
     tracks[:, (0, 3)] *= effort[:, None]
+    if measured is not None:
+        # in pauses the table is right: the mouth is shut
+        share = style.measured_share * _spoken(times, at_s)[:, None]
+        tracks = (1.0 - share) * tracks + share * np.maximum(measured, LEAST_MEASURED)
     tracks *= style.scale
     tracks[:, 1] += style.resting_width
     shut = _held(times, BILABIAL, at_s)
@@ -149,6 +164,16 @@ def _effort(loudness_db: FloatArray) -> FloatArray:
     padded = np.pad(loudness_db, 2, mode="edge")
     smooth = np.stack([padded[i : i + len(loudness_db)] for i in range(5)]).max(0)
     return np.asarray(np.clip(10 ** ((smooth - usual) / 30.0), 0.55, 1.6), np.float32)
+
+
+def _spoken(times: PhonemeTimes, at_s: FloatArray) -> FloatArray:
+    """1 where something is said, falling off over 0.1 s around it [T]."""
+    spoken = np.zeros(len(at_s), np.float32)
+    for symbol, start, end in zip(times.symbols, times.start_s, times.end_s, strict=True):
+        if symbol != SILENCE:
+            distance = np.maximum(np.maximum(float(start) - at_s, at_s - float(end)), 0.0)
+            spoken = np.maximum(spoken, np.clip(1.0 - distance / 0.1, 0.0, 1.0)).astype(np.float32)
+    return spoken
 
 
 def _held(times: PhonemeTimes, sounds: frozenset[str], at_s: FloatArray) -> FloatArray:

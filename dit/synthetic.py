@@ -73,10 +73,14 @@ def synthetic_motion(
     basis: MouthBasis,
     body: Motion,
     rng: np.random.Generator,
+    measured: FloatArray | None = None,
 ) -> Motion:
-    """Motion [T] for speech of T frames; ``body`` is a real clip's motion of any length."""
+    """Motion [T] for speech of T frames; ``body`` is a real clip's motion of any length.
+
+    ``measured``: see ``articulate``.
+    """
     count = len(loudness_db)
-    tracks = articulate(times, loudness_db, style)
+    tracks = articulate(times, loudness_db, style, measured)
     moved = tracks.articulators * (1.0 + _wander(count, 4, 8, 0.10, rng))
     exp = basis.expression(moved, tracks.shut, tracks.tucked)
     borrowed = body_at(body, there_and_back(len(body), count, rng))

@@ -10,6 +10,7 @@ from dit.alignment import Alignment
 from dit.articulation import random_style
 from dit.condition import VoiceProjection
 from dit.layout import MotionLayout
+from dit.measured_mouth import MeasuredMouth
 from dit.preparation.shards import Shard
 from dit.speech_corpus import HELD_OUT_EVERY
 from dit.speech_phonemes import PhonemeTimes
@@ -88,12 +89,13 @@ def aligned_sequence(
 ) -> Sequence:
     """A clip with its sound moved to where it belongs."""
     condition = projection.condition(shard.voice, NO_PAST)
-    motion, lag = shard.motion, alignment.lag if alignment else 0
-    if lag > 0:
-        motion, condition = motion[:-lag], condition[lag:]
-    elif lag < 0:
-        motion, condition = motion[-lag:], condition[:lag]
-    return sequence_of(motion, condition, layout)
+    voice, picture = in_step(len(condition), alignment.lag if alignment else 0)
+    return sequence_of(shard.motion[picture], condition[voice], layout)
+
+
+def in_step(frames: int, lag: int) -> tuple[slice, slice]:
+    """Which frames of voice and picture belong together, if the sound comes ``lag`` late."""
+    return slice(max(0, lag), frames + min(0, lag)), slice(max(0, -lag), frames - max(0, lag))
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class SyntheticSpeech:
     basis: MouthBasis
     layout: MotionLayout
     seed: int
+    measured: MeasuredMouth | None = None  # what the real clips' mouths do
 
     def render(self, index: int, speaker: int) -> Sequence:
         """Item ``index`` said by speaker number ``speaker``, from rest.
@@ -114,8 +117,10 @@ class SyntheticSpeech:
         item = self.items[index]
         rng = np.random.default_rng((self.seed, speaker, index))
         body = self.bodies[int(rng.integers(len(self.bodies)))]
+        style = random_style(rng)
+        measured = None if self.measured is None else self.measured(item.condition)
         motion = synthetic_motion(
-            item.times, item.loudness_db, random_style(rng), self.basis, body, rng
+            item.times, item.loudness_db, style, self.basis, body, rng, measured
         )
         said = sequence_of(motion, item.condition, self.layout)
         still = np.repeat(self.layout.normalise(rest(1)), CONTEXT_FRAMES, 0)

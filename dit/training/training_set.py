@@ -9,6 +9,7 @@ from dit.alignment import Alignment, VoiceToMouth, align, fit_voice_to_mouth
 from dit.articulation import Style, articulate
 from dit.condition import VoiceProjection, principal_projection
 from dit.layout import MotionLayout, layout_of
+from dit.measured_mouth import MeasuredMouth, measure_mouth
 from dit.phoneme_head import PhonemeHead, load_phoneme_head
 from dit.preparation.shards import INDEX_FILE, Shard, read_index, read_shards, read_tar
 from dit.prepare import Shard as LooseShard
@@ -22,12 +23,14 @@ from dit.training.sequences import (
     SpokenItem,
     SyntheticSpeech,
     aligned_sequence,
+    in_step,
     load_spoken,
     sequence_of,
     spoken_items,
 )
 from models.errors import ConfigError
 from models.held_out import Split, split_of
+from models.shapes import FloatArray
 
 FITTED_FRAMES = 60_000  # are plenty for principal components
 ALIGNING_ITEMS = 200  # of the speech corpus are plenty for a linear map
@@ -67,6 +70,7 @@ def load_training_set(
     layout = layout_of(config.engine, [s.motion for s in fitted])
     items = spoken_items(spoken, projection)
     clip_of = ClipMaker(projection, layout, voice_to_mouth(items) if items else None, report)
+    measured = clip_of.measured_mouth(fitted, items)
     unseen = load_spoken(folder / "spoken", held_out=True) if synthetic else []
     validation = [
         sequence_of(s.motion, projection.condition(s.voice, NO_PAST), layout)
@@ -77,7 +81,7 @@ def load_training_set(
         projection,
         encoder.resolve().name,
         clip_source(shards_folder, fitted, clip_of, config),
-        synthetic_speech(items, fitted, layout, config.seed) if items else None,
+        synthetic_speech(items, fitted, layout, config.seed, measured) if items else None,
         validation,
         spoken_items(unseen, projection),
     )
@@ -140,6 +144,19 @@ class ClipMaker:
             self.report(f"{shard.name}: sound {found.lag:+d} frames late (r {found.r:.2f})")
         return aligned_sequence(shard, found, self.projection, self.layout)
 
+    def measured_mouth(self, shards: list[Shard], items: list[SpokenItem]) -> MeasuredMouth | None:
+        """What the mouths of clips in step do for their voices; None without synthetic speech."""
+        if self.guess is None:
+            return None
+        clips = []
+        for shard in shards:
+            found = self._alignment(shard, self.guess)
+            if found.trusted:
+                voice, picture = in_step(len(shard.voice), found.lag)
+                condition = self.projection.condition(shard.voice, NO_PAST)[voice]
+                clips.append((condition, articulators_of(shard.motion.exp[picture])))
+        return measure_mouth(clips, usual_speakers(items)) if clips else None
+
     def _alignment(self, shard: Shard, guess: VoiceToMouth) -> Alignment:
         heard = guess(self.projection.condition(shard.voice, NO_PAST))
         return align(heard, articulators_of(shard.motion.exp))
@@ -156,15 +173,27 @@ def fit_projection(
 
 def voice_to_mouth(items: list[SpokenItem]) -> VoiceToMouth:
     """The linear map of the synthetic pairs, one usual speaker for all."""
-    items = items[:: -(-len(items) // ALIGNING_ITEMS)]
-    mouths = [articulate(i.times, i.loudness_db, Style()).articulators for i in items]
-    return fit_voice_to_mouth([i.condition for i in items], mouths)
+    conditions, mouths = zip(*usual_speakers(items), strict=True)
+    return fit_voice_to_mouth(list(conditions), list(mouths))
+
+
+def usual_speakers(items: list[SpokenItem]) -> list[tuple[FloatArray, FloatArray]]:
+    """Condition [T, C] and articulators [T, 4] of enough synthetic speech, one speaker for all."""
+    return [
+        (item.condition, articulate(item.times, item.loudness_db, Style()).articulators)
+        for item in items[:: -(-len(items) // ALIGNING_ITEMS)]
+    ]
 
 
 def synthetic_speech(
-    items: list[SpokenItem], shards: list[Shard], layout: MotionLayout, seed: int
+    items: list[SpokenItem],
+    shards: list[Shard],
+    layout: MotionLayout,
+    seed: int,
+    measured: MeasuredMouth | None,
 ) -> SyntheticSpeech:
     """Speakers with the mouths and heads of the training clips."""
     every = max(1, len(shards) // MOST_BODIES)
     bodies = [s.motion for s in shards[::every]]
-    return SyntheticSpeech(items, bodies, mouth_basis([b.exp for b in bodies]), layout, seed)
+    basis = mouth_basis([b.exp for b in bodies])
+    return SyntheticSpeech(items, bodies, basis, layout, seed, measured)
