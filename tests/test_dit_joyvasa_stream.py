@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from dit.compose import EASE_FRAMES
 from dit.controls import EASE_CHANGE_FRAMES, MotionControls
 from dit.idle import idle_pose
 from dit.published.absolute_lips import EYES, GAZE_POINTS, LIPS, UNIT
+from dit.published.joyvasa_checkpoint import NETWORK_FILE
 from dit.published.joyvasa_generator import JoyvasaGenerator, JoyvasaStream
 from dit.published.joyvasa_vectors import HISTORY_FRAMES, Mode
 from dit.published.joyvasa_windows import (
@@ -18,11 +20,12 @@ from dit.published.joyvasa_windows import (
     SeededNoise,
     WindowPlan,
 )
+from dit.sample import sample
 from models.device import DevicePolicy
 from models.errors import ConfigError
 from models.motion import Motion, concatenate
 from models.shapes import FloatArray
-from models.timing import SAMPLES_PER_FRAME
+from models.timing import SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 from tests.dit_fixtures import babble
 from tests.published_joyvasa import small_joyvasa
 
@@ -200,6 +203,23 @@ def test_controls_change_while_it_runs() -> None:
     assert len(later) == 30
     assert np.abs(later.yaw[0]) > 0.0  # it eases
     np.testing.assert_array_equal(later.yaw[EASE_CHANGE_FRAMES:], 0.0)
+
+
+def test_dit_sample_takes_the_published_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, sound = tmp_path / "joyvasa", tmp_path / "voice.wav"
+    (folder / NETWORK_FILE).parent.mkdir(parents=True)
+    (folder / NETWORK_FILE).touch()
+    soundfile.write(sound, babble(0.4), SAMPLE_RATE_HZ)
+    monkeypatch.setattr(JoyvasaGenerator, "load", lambda *_: GENERATOR)
+    out = tmp_path / "motion.npz"
+    said = sample(sound, out, folder, tmp_path, "chunk", 0, None)
+    assert said.startswith("10 frames (0.40 s) for engine liveportrait")
+    with np.load(out) as motion:
+        assert motion["exp"].shape == (10, 21, 3)
+    with pytest.raises(ConfigError, match="JoyVASA has none"):
+        sample(sound, out, folder, tmp_path, "chunk", 0, "clip.npz")
 
 
 def test_what_is_no_voice_is_refused() -> None:
