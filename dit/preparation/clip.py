@@ -55,9 +55,11 @@ class Tools:
     """
 
     def __init__(self, job: Job) -> None:
+        import cv2
         import torch
 
         torch.set_num_threads(job.threads)
+        cv2.setNumThreads(job.threads)
         policy = replace(DevicePolicy.for_this_machine(), threads=job.threads)
         self.detector: FaceDetector = MediaPipeDetector(job.weights / "face_landmarker.task")
         self.voice_to_mouth = VoiceToMouth.load(job.weights / "voice_to_mouth")

@@ -1,4 +1,4 @@
-"""Motion of the official extractor M for training, as ``dit prepare --engine liveportrait`` reads it.
+"""Motion of the official extractor M for training: ``dit prepare --engine liveportrait`` reads it.
 
 A stretch is cut as an official driving video is: one box, the mean over its frames. The motion is
 what ``NeuralRenderer.drive`` adds to a photograph: angles, shift and expression less the person's
