@@ -46,7 +46,7 @@ class VoiceFeatures(nn.Module):
 
     def forward(self, padded: Tensor) -> Tensor:
         states = self.audio_encoder(padded).last_hidden_state  # [B, 200, 768]
-        frames = states.view(len(states), FRAMES, 2, states.shape[-1]).mean(2)  # 50 to 25 Hz
+        frames = states.reshape(len(states), FRAMES, 2, states.shape[-1]).mean(2)  # 50 to 25 Hz
         mapped: Tensor = self.audio_feature_map(frames)
         return mapped
 
