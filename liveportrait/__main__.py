@@ -216,7 +216,10 @@ def convert_weights(weights: Weights = WEIGHTS_DIR) -> None:
 def sheet(
     avatar: Annotated[Path, typer.Option(help="photograph: JPEG, PNG or WebP")],
     out: Annotated[Path, typer.Option(help="picture to write, e.g. sheet.png")],
-    clip: Annotated[Path | None, typer.Option(help="take the motion from this video")] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option(help="take the motion from this video, or from the .npz of `dit sample`"),
+    ] = None,
     start: Annotated[int, typer.Option(min=0, help="with --clip: its first frame")] = 0,
     frames: Annotated[int, typer.Option(min=1, help="with --clip: how many")] = 8,
     tile: Annotated[int, typer.Option(min=64, help="size of a tile in pixels")] = 320,

@@ -1,6 +1,7 @@
 """A contact sheet of what a portrait can do: the way to judge this engine is to look at it."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +116,11 @@ def draw_strip(renderer: Renderer, portrait: Portrait, generated: Motion, tile_p
 def write_sheet(
     avatar: Path, out: Path, clip: Path | None, frames: slice, tile_px: int, weights: Path
 ) -> tuple[int, int]:
-    """Draw a photograph's sheet, or its strip of some frames of a clip; width and height.
+    """Draw a photograph's sheet, or its strip of some frames of a clip (a video, or a motion file
+    of ``python -m dit sample``); width and height.
 
-    Raises PortraitError, and ConfigError when the clip is too short or ``out`` cannot be written.
+    Raises PortraitError, and ConfigError when the clip is too short or is of another engine, or
+    when ``out`` cannot be written.
     """
     import cv2
 
@@ -135,6 +138,8 @@ def write_sheet(
 
 
 def _motion_of(clip: Path, weights: Path, frames: slice) -> Motion:
+    if clip.suffix == ".npz":
+        return _stored_motion(clip, frames)
     from liveportrait.lite.fit_map import track_clip
     from models.face_keypoints import landmarks_to_motion, relative_to_rest
     from models.face_landmarks import MediaPipeDetector
@@ -143,3 +148,17 @@ def _motion_of(clip: Path, weights: Path, frames: slice) -> Motion:
     if len(meshes) <= frames.start:
         raise ConfigError(f"{clip} shows a face in {len(meshes)} frames only")
     return relative_to_rest(landmarks_to_motion(meshes)[0])[frames]
+
+
+def _stored_motion(path: Path, frames: slice) -> Motion:
+    try:
+        with np.load(path) as stored:
+            engine = str(stored["engine"])
+            motion = Motion(**{field.name: stored[field.name] for field in fields(Motion)})
+    except (OSError, KeyError, ValueError) as error:
+        raise ConfigError(f"{path} is no motion file of `python -m dit sample`: {error}") from error
+    if engine != "lite":
+        raise ConfigError(f"{path} holds motion of engine {engine!r}; accepted: lite")
+    if len(motion) <= frames.start:
+        raise ConfigError(f"{path} has {len(motion)} frames only")
+    return motion[frames]
