@@ -65,7 +65,7 @@ def prepare(
     clips: Annotated[Path, typer.Argument(help="folder of talking clips, and folders in it")],
     out: Annotated[Path, typer.Argument(help="folder for shards, tracks and the report")],
     engine: Annotated[str, typer.Option(help="whose motion: lite or liveportrait")] = "lite",
-    encoder: EncoderOption = WEIGHTS / "encoder",
+    encoder: EncoderOption = WEIGHTS / "encoder-moonshine",
     config: Annotated[Path | None, typer.Option(help="thresholds, YAML; else the engine's")] = None,
     splits: Annotated[
         Path | None, typer.Option(help="beginning of a clip's name: split; YAML or JSON")
@@ -127,7 +127,7 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="section.name=value, over the file's")
     ] = None,
-    encoder: EncoderOption = WEIGHTS / "encoder",
+    encoder: EncoderOption = WEIGHTS / "encoder-moonshine",
 ) -> None:
     """Train the motion network, or go on with the run in OUT. The result is OUT/best.
 
@@ -149,7 +149,7 @@ def sample(
     audio: Annotated[Path, typer.Option(help="sound file of a voice")],
     out: Annotated[Path, typer.Option(help="motion file to write (.npz)")],
     checkpoint: Annotated[Path, typer.Option(help="motion checkpoint")] = WEIGHTS / "motion/lite",
-    encoder: EncoderOption = WEIGHTS / "encoder",
+    encoder: EncoderOption = WEIGHTS / "encoder-moonshine",
     mode: Annotated[str, typer.Option(help="live or chunk")] = "chunk",
     seed: Annotated[int, typer.Option(help="another seed moves the head otherwise")] = 0,
     style: Annotated[
@@ -172,7 +172,7 @@ def sample(
 def evaluate(
     data: Annotated[Path, typer.Argument(help="folder made by prepare")],
     checkpoint: Annotated[Path, typer.Option(help="motion checkpoint")] = WEIGHTS / "motion/lite",
-    encoder: EncoderOption = WEIGHTS / "encoder",
+    encoder: EncoderOption = WEIGHTS / "encoder-moonshine",
     speech: Annotated[Path | None, typer.Option(help="speech corpus, for closures")] = None,
     report: Annotated[Path | None, typer.Option(help="folder for report and sheets")] = None,
     mode: Annotated[list[str] | None, typer.Option(help="live, chunk; both if not given")] = None,
@@ -198,10 +198,33 @@ def evaluate(
         raise typer.Exit(1) from error
 
 
+@app.command("train-phonemes")
+def train_phonemes(
+    data: Annotated[Path, typer.Argument(help="folder made by prepare --speech")],
+    encoder: Annotated[
+        Path, typer.Option(help="the encoder of that data; the head goes into its folder")
+    ] = WEIGHTS / "encoder-moonshine",
+) -> None:
+    """Train the phoneme head of a speech encoder on synthetic speech."""
+    from dit.phoneme_head import save_phoneme_head
+    from dit.phoneme_training import HeadTraining, accuracy, train_head
+    from dit.training.sequences import load_spoken
+
+    heard, unseen = (
+        [(item.voice.embeddings, item.times) for item in load_spoken(data / "spoken", held_out)]
+        for held_out in (False, True)
+    )
+    if not heard or not unseen:
+        raise typer.BadParameter(f"{data} holds no speech: python -m dit prepare --speech CORPUS")
+    head = train_head(heard, HeadTraining())
+    save_phoneme_head(head, encoder)
+    typer.echo(f"{accuracy(head, unseen):.1%} of the frames of {len(unseen)} unseen items named")
+
+
 @app.command("probe-encoder")
 def probe_encoder(
     tracks: Annotated[Path, typer.Option(help="folder of tracked clips")],
-    encoder: Annotated[Path, typer.Option(help="folder of the encoder")] = Path("weights/encoder"),
+    encoder: EncoderOption = WEIGHTS / "encoder-moonshine",
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures")] = None,
 ) -> None:
     """Show how well lips of people left out follow from the encoder's features, linearly."""

@@ -59,7 +59,7 @@ class SpeechEncoder:
         window: EncoderWindow | None = None,
         cache_dir: Path = DEFAULT_CACHE_DIR,
     ) -> None:
-        self.window = window or EncoderWindow()
+        self.window = window or EncoderWindow(network.left_frames)
         self.dim, self.name = network.dim, network.name
         self._network = network
         example = torch.zeros(1, self.window.frames * SAMPLES_PER_FRAME)
@@ -72,7 +72,10 @@ class SpeechEncoder:
     def load(
         cls, directory: Path, policy: DevicePolicy, window: EncoderWindow | None = None
     ) -> "SpeechEncoder":
-        """Any directory that ``load_speech_network`` reads; raises as it does."""
+        """Any directory that ``load_speech_network`` reads; raises as it does.
+
+        Without a ``window``, hop and look-ahead are 5 frames, and the past suits the network.
+        """
         return cls(load_speech_network(directory), policy, window)
 
     def encode(self, wave: FloatArray) -> SpeechFeatures:

@@ -25,6 +25,9 @@ from models.timing import SAMPLE_RATE_HZ
 
 # one (kernel, stride) per convolution; transformers has them in MoonshineEncoder's code
 MOONSHINE_CONVOLUTIONS = ((127, 64), (7, 3), (3, 2))
+# how much past a streaming window holds. Moonshine's states tell where in the window they lie, and
+# lips follow from 1 s of past as well as from 2 s (python -m dit probe-encoder), at half the work
+LEFT_FRAMES = {"wav2vec2": 50, "hubert": 50, "moonshine": 25}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class SpeechNetwork:
     field_samples: int  # what one state's convolutions see
     normalise: bool  # whether the wave is given zero mean and unit variance
     name: str
+    left_frames: int  # frames of the past that a streaming window holds
 
 
 class LastHiddenState(torch.nn.Module):
@@ -83,7 +87,15 @@ def wrap_speech_model(model: Any, *, normalise: bool, name: str) -> SpeechNetwor
     """One of the classes of the table above, already built."""
     stride, field = _stride_and_field(model.config)
     module = LastHiddenState(model).eval()
-    return SpeechNetwork(module, int(model.config.hidden_size), stride, field, normalise, name)
+    return SpeechNetwork(
+        module,
+        dim=int(model.config.hidden_size),
+        stride_samples=stride,
+        field_samples=field,
+        normalise=normalise,
+        name=name,
+        left_frames=LEFT_FRAMES[model.config.model_type],
+    )
 
 
 def _load_wav2vec2(directory: Path) -> Any:

@@ -15,6 +15,7 @@ from models.errors import ConfigError
 from models.held_out import SPLITS, TALKING_CLIPS, Split, Splits
 from models.motion import Motion
 from models.speech_encoder import EncoderWindow, SpeechEncoder
+from models.speech_networks import load_speech_network
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 Say = Callable[[str], None]
@@ -65,8 +66,9 @@ def run_job(job: EvaluateJob, bench: bool, command: str, say: Say) -> str:
     splits = TALKING_CLIPS if job.splits_file is None else Splits.load(job.splits_file)
     judged = gather(job.data, job.split, job.speech, long_minutes=job.minutes, splits=splits)
     policy = DevicePolicy.for_this_machine()
-    window = EncoderWindow(hop_frames=job.hop_frames, lookahead_frames=job.lookahead_frames)
-    encoder = SpeechEncoder.load(job.encoder, policy, window)
+    network = load_speech_network(job.encoder)
+    window = EncoderWindow(network.left_frames, job.hop_frames, job.lookahead_frames)
+    encoder = SpeechEncoder(network, policy, window)
     generator = MotionGenerator.load(job.checkpoint, encoder, policy)
     evaluations = []
     for mode in job.asked_modes:

@@ -9,10 +9,10 @@ from dit.preparation.page import PAGE_FILE
 from dit.preparation.report import REPORT_FILE, Totals
 from dit.preparation.run import prepare_folder
 from dit.preparation.settings import PrepareSettings, settings_of
-from dit.preparation.spoken import CORPUS_WINDOW, encode_corpus
+from dit.preparation.spoken import encode_corpus
 from models.device import DevicePolicy
 from models.held_out import TALKING_CLIPS, Splits
-from models.speech_encoder import EncoderWindow, SpeechEncoder
+from models.speech_encoder import SpeechEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,8 @@ def prepare(asked: Preparation, report: Callable[[str], None]) -> None:
     for line in summary(totals, asked.out):
         report(line)
     if asked.speech is not None and not asked.tracks_only:
-        window = EncoderWindow(**CORPUS_WINDOW)
-        wide = SpeechEncoder.load(asked.encoder, DevicePolicy.for_this_machine(), window)
-        count = encode_corpus(asked.speech, asked.out, wide)
+        encoder = SpeechEncoder.load(asked.encoder, DevicePolicy.for_this_machine())
+        count = encode_corpus(asked.speech, asked.out, encoder)
         report(f"{count} items of speech encoded")
 
 

@@ -8,14 +8,11 @@ from dit.preparation.video import ClipError
 from dit.speech_corpus import read_item
 from models.speech_encoder import SpeechEncoder
 
-CORPUS_WINDOW = {"left_frames": 30, "hop_frames": 60, "lookahead_frames": 5}
-
 
 def encode_corpus(corpus: Path, out: Path, encoder: SpeechEncoder) -> int:
     """Features of every item of a speech corpus -> how many there are.
 
-    ``encoder`` may have wider windows than a live one (``CORPUS_WINDOW``): an eighth of the work,
-    and closer to the live features than two voices are to each other.
+    ``encoder`` has a live session's windows: features tell where in a window they lie.
     """
     from tqdm import tqdm
 
