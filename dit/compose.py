@@ -67,9 +67,11 @@ def compose(
         exp[:, list(parts.lids)] *= LIDS_FROM_NETWORK * gate[:, None, None]
         exp[:, list(parts.irises)] = 0.0
         exp[:, list(parts.brows)] *= (0.3 + 0.7 * gate)[:, None, None]
-        exp += mood_expression(levels.moods)
-        gaze = gaze_shift(frames, seed) + blink_glances(clock, seed)[LOOK_BACK_FRAMES:]
         shut = lids_shut(clock, seed)[LOOK_BACK_FRAMES:]
+        mood = mood_expression(levels.moods)
+        mood[:, list(parts.lids)] *= (1.0 - shut)[:, None, None]  # wide eyes shut, too
+        exp += mood
+        gaze = gaze_shift(frames, seed) + blink_glances(clock, seed)[LOOK_BACK_FRAMES:]
         add_eyes(exp, shut, gaze * levels.gaze[:, None], parts)
     head, shift = levels.head, levels.head[:, None]
     return Motion(

@@ -101,6 +101,13 @@ def test_each_control_moves_what_it_names_and_nothing_else() -> None:
     assert blinking.exp[:, lids[0], 1].max() > 0.95 * UPPER_LID_UNITS
 
 
+def test_eyes_that_a_mood_opens_wide_shut_all_the_same() -> None:
+    controls = MotionControls(mood="surprised", gaze=0.0)
+    surprised = composed(rest(800), 0.0, controls).exp[:, PARTS.lids[0], 1]
+    assert surprised.min() < -1.0
+    assert surprised.max() > 0.95 * UPPER_LID_UNITS
+
+
 def test_a_face_without_explicit_points_wears_no_mood() -> None:
     implicit = FACE_PARTS["liveportrait"]
     happy = composed(talking(50), 1.0, MotionControls(mood="happy"), implicit)
