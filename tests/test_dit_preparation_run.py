@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dit.preparation import run
 from dit.preparation.clip import Job
+from dit.preparation.pool import in_processes
 from dit.preparation.run import prepare_folder
 from dit.preparation.settings import OffsetSettings, QualitySettings, settings_of
 from dit.preparation.shards import Shard, read_shards
@@ -162,14 +162,12 @@ def test_a_run_that_is_stopped_goes_on_and_several_processes_do_the_same(
     whole = results(tmp_path / "whole")
     assert len(list(read_shards(tmp_path / "whole/shards"))) == 3
 
-    work = run.in_processes
-
     def stopped(*given: object) -> Iterator[object]:
-        yield next(work(*given))  # type: ignore[arg-type]
+        yield next(in_processes(*given))  # type: ignore[arg-type]
         (tmp_path / "again/scenes/b-000.npz").write_bytes(b"half a file")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "in_processes", stopped)
+    monkeypatch.setattr("dit.preparation.run.in_processes", stopped)
     with pytest.raises(KeyboardInterrupt):
         prepare_folder(lenient(tmp_path / "again", encoder), clips)
     assert not (tmp_path / "again/shards").exists()

@@ -143,7 +143,7 @@ def _lag_chart(lags: Mapping[int, int]) -> str:
         return ""
     most = max(3, *(abs(lag) for lag in lags))
     counts = [lags.get(lag, 0) for lag in range(-most, most + 1)]
-    title = "sound late by, frames (kept, before it was moved)"
+    title = "sound was late by, frames (kept)"
     return _bars(title, counts, [0] * len(counts), f"−{most}", f"+{most}")
 
 

@@ -129,7 +129,8 @@ def _opened(path: Path) -> Any:
     try:
         return av.open(str(path))
     except (av.FFmpegError, OSError) as error:
-        raise ClipError(f"{path.name} is not a video that can be read: {error}") from error
+        why = error.strerror or type(error).__name__
+        raise ClipError(f"{path.name} is not a video that can be read: {why}") from error
 
 
 def _video_stream(container: Any, path: Path) -> Any:
