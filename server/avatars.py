@@ -2,11 +2,12 @@
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
 
+from liveportrait.portrait_warnings import PortraitWarning
 from server.problems import ApiError
 from server.settings import ROOT
 
@@ -22,6 +23,7 @@ class Avatar:
     name: str
     shipped: bool
     image: bytes
+    warnings: tuple[PortraitWarning, ...] = ()  # of uploads: what the picture will do less well
 
     @property
     def media_type(self) -> str:
@@ -37,6 +39,7 @@ class Avatar:
             "name": self.name,
             "shipped": self.shipped,
             "image_url": f"/v1/avatars/{self.avatar_id}/image",
+            "warnings": [asdict(warning) for warning in self.warnings],
         }
 
 

@@ -7,6 +7,7 @@ Frames are numbered by the session's media clock; pixels come back through the s
 from dataclasses import dataclass
 
 from liveportrait.output import OutputChoices, OutputOptions
+from liveportrait.portrait_warnings import PortraitWarning
 from models.shapes import FloatArray
 from server.engine import Mode, MotionLevels
 
@@ -161,6 +162,7 @@ class PortraitFacts:
     """What is known of a portrait once it is prepared."""
 
     size: tuple[int, int]  # width and height of its frames
+    warnings: tuple[PortraitWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

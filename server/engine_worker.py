@@ -161,7 +161,11 @@ class EngineWorker:
         except Exception as error:
             self.send(PortraitRefused(command.request_id, "internal", repr(error)))
         else:
-            self.send(PortraitPrepared(command.request_id, PortraitFacts(portrait.size)))
+            self.send(
+                PortraitPrepared(
+                    command.request_id, PortraitFacts(portrait.size, portrait.warnings)
+                )
+            )
 
     def _step_most_urgent(self) -> None:
         waiting = [s for s in self._sessions.values() if s.voice]

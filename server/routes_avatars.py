@@ -1,6 +1,7 @@
 """/v1/avatars: list, upload, look at, delete."""
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Response, UploadFile
@@ -28,8 +29,9 @@ async def upload_avatar(
     avatar = context.avatars.new(name, await image.read())
     async with context.avatars.uploading:
         began = time.monotonic()
-        await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
+        facts = await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
         context.metrics.prepare_s.observe(time.monotonic() - began)
+    avatar = replace(avatar, warnings=facts.warnings)
     context.avatars.keep(avatar)
     return avatar.as_json()
 

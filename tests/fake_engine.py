@@ -20,6 +20,7 @@ from liveportrait.output import (
     OutputOptions,
     PictureBackground,
 )
+from liveportrait.portrait_warnings import PortraitWarning
 from models.errors import NoFaceError
 from models.motion import Motion, rest
 from models.shapes import FloatArray, Image
@@ -90,9 +91,10 @@ class FakeGenerator:
 
 @dataclass(frozen=True)
 class FakePortrait:
-    """Its frames' width and height."""
+    """Its frames' width and height, and what a user is told."""
 
     size: tuple[int, int] = (SIZE, SIZE)
+    warnings: tuple[PortraitWarning, ...] = ()
 
 
 class FakeRenderer:
@@ -112,7 +114,8 @@ class FakeRenderer:
         if isinstance(output.background, PictureBackground):
             background_pixels(output.background, image, np.ones(image.shape[:2], np.float32))
         side = output.size * SIZE // USUAL_SIZE_PX
-        return FakePortrait((2 * side if output.framing == "full" else side, side))
+        warnings = (PortraitWarning("small_face", "Few pixels."),) if image.size < 3000 else ()
+        return FakePortrait((2 * side if output.framing == "full" else side, side), warnings)
 
     def drive(self, portrait: FakePortrait, generated: Motion) -> Motion:
         del portrait

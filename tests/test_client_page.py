@@ -85,6 +85,33 @@ def test_a_photograph_becomes_a_face_and_can_be_removed(page: Any) -> None:
     assert page.get_by_role("radio").first.is_checked()
 
 
+def test_the_picture_can_be_small_and_before_green(page: Any, live_server: ServerProcess) -> None:
+    """Chosen on the page, told to the server, and seen in the video."""
+    page.locator("#picture summary").click()
+    page.get_by_test_id("picture-size").select_option("256")
+    assert not page.get_by_test_id("picture-colour").is_visible()
+    page.get_by_test_id("picture-background").select_option("colour")
+    assert page.get_by_test_id("picture-colour").is_visible()
+    page.get_by_test_id("primary").click()
+    wait_for_phase(page, *LIVE)
+    page.wait_for_function("document.documentElement.dataset.picture === 'live'")
+    (session,) = live_server.get("/v1/sessions")["sessions"]  # type: ignore[misc]
+    assert session["output"]["background"] == {"type": "colour", "colour": "#00b140"}
+    corner = page.get_by_test_id("video").evaluate(
+        """video => {
+             const pen = new OffscreenCanvas(video.videoWidth, video.videoHeight).getContext('2d');
+             pen.drawImage(video, 0, 0);
+             return [video.videoWidth, ...pen.getImageData(246, 10, 1, 1).data];
+           }"""
+    )
+    width, red, green, blue = corner[:4]
+    assert width == 256
+    assert green > 2 * red
+    assert green > 1.5 * blue
+    page.get_by_test_id("primary").click()
+    wait_for_phase(page, "ready")
+
+
 def test_without_a_microphone_it_says_so_and_the_face_lives(page: Any) -> None:
     page.get_by_test_id("primary").click()
     wait_for_phase(page, *LIVE)

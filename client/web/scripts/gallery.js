@@ -1,7 +1,7 @@
 /** The portraits to choose from, and the door for one's own photograph. */
 
 import { byId, icon, make } from "./dom.js";
-import { inWords } from "./problems.js";
+import { inWords, warningInWords } from "./problems.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Avatar } from "./types.js" */
@@ -21,6 +21,7 @@ export class Gallery {
   #onChoice;
   #grid = byId("gallery", HTMLElement);
   #error = byId("gallery-error", HTMLElement);
+  #advice = byId("gallery-advice", HTMLElement);
   #upload = this.#makeUpload();
   /** @type {Map<string, { choice: Choice, tile: HTMLElement, radio: HTMLInputElement }>} */
   #tiles = new Map();
@@ -63,6 +64,7 @@ export class Gallery {
    */
   async upload(image) {
     this.#error.hidden = true;
+    this.#advice.hidden = true;
     this.#upload.setAttribute("aria-busy", "true");
     try {
       const avatar = await this.#api.addAvatar(image);
@@ -73,6 +75,13 @@ export class Gallery {
     } finally {
       this.#upload.removeAttribute("aria-busy");
     }
+  }
+
+  /** @param {Avatar} avatar */
+  #advise(avatar) {
+    const lines = (avatar.warnings ?? []).map((warning) => make("li", {}, warningInWords(warning)));
+    this.#advice.replaceChildren(...lines);
+    this.#advice.hidden = lines.length === 0;
   }
 
   /** @param {unknown} error */
@@ -107,6 +116,7 @@ export class Gallery {
     this.#chosen = entry.choice;
     entry.radio.checked = true;
     this.#error.hidden = true;
+    this.#advise(entry.choice.avatar);
     this.#onChoice(entry.choice);
   }
 

@@ -12,7 +12,7 @@ const FIELDS = [
   ["gaze", "Gaze"],
 ];
 /** @type {Record<string, string>} */
-const MOODS = { neutral: "Neutral", happy: "Happy", sad: "Sad", angry: "Angry", surprised: "Surprised" };
+const MOODS = { neutral: "Neutral", happy: "Happy", sad: "Sad", stern: "Stern", surprised: "Surprised" };
 
 export class MannerFields {
   /** @type {Manner} */

@@ -5,6 +5,7 @@
  * @property {string} id
  * @property {string} name
  * @property {boolean} shipped   false for an uploaded one, which may be deleted again
+ * @property {{ code: string, text: string }[]} [warnings]   what this photograph will do less well
  *
  * @typedef {object} ServerInfo
  * @property {string} name
