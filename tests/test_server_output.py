@@ -105,7 +105,7 @@ async def test_what_cannot_be_chosen_is_refused(
 
 
 async def test_a_background_picture_that_is_too_large_is_refused(fake_server: FakeServer) -> None:
-    image = base64.b64encode(bytes(MAX_BACKGROUND_BYTES + 1)).decode()
+    image = base64.b64encode(bytes(MAX_BACKGROUND_BYTES + 3)).decode()
     output = {"background": {"type": "picture", "image": image}}
     async with fake_server.client() as client:
         answer = await client.post("/v1/sessions", json={"avatar_id": "anna", "output": output})

@@ -1,7 +1,7 @@
 /** The portraits to choose from, and the door for one's own photograph. */
 
 import { byId, icon, make } from "./dom.js";
-import { inWords, warningInWords } from "./problems.js";
+import { inWords } from "./problems.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Avatar } from "./types.js" */
@@ -79,7 +79,7 @@ export class Gallery {
 
   /** @param {Avatar} avatar */
   #advise(avatar) {
-    const lines = (avatar.warnings ?? []).map((warning) => make("li", {}, warningInWords(warning)));
+    const lines = (avatar.warnings ?? []).map((warning) => make("li", {}, warning.text));
     this.#advice.replaceChildren(...lines);
     this.#advice.hidden = lines.length === 0;
   }

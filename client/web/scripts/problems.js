@@ -88,25 +88,6 @@ const BY_CODE = {
   },
 };
 
-/** @type {Record<string, string>} what a photograph will do less well, by the server's code */
-const BY_WARNING = {
-  turned_away: "The face is turned to the side: it will turn its head less. One that looks at the camera moves best.",
-  tilted: "The head is tilted. One held upright moves best.",
-  mouth_open: "The mouth is open in the photograph. A shut one gives the best lips.",
-  eyes_narrow: "The eyes are nearly shut. Wide open ones look around and blink best.",
-  small_face: "The face is small in this photograph: it will look soft. A closer or sharper one helps.",
-  side_light: "The light comes hard from one side. Soft light from the front looks best.",
-  cut_close: "The photograph ends close to the hair. A little more room above the head helps.",
-};
-
-/**
- * @param {{ code: string, text: string }} warning
- * @returns {string} what to expect of a photograph
- */
-export function warningInWords(warning) {
-  return BY_WARNING[warning.code] ?? warning.text;
-}
-
 /** @type {Record<string, Words>} what `getUserMedia` rejects with, by DOMException name */
 const BY_MICROPHONE_ERROR = {
   NotAllowedError: {
