@@ -124,7 +124,7 @@ def test_a_bank_is_built_stored_and_pictured(
     assert all(is_clean(mouth) for mouth in bank)
     np.testing.assert_allclose(bank[0].teeth_colour, (230, 225, 215), atol=10)
     assert bank[0].skin[0] > bank[0].skin[2] > 40
-    assert cv2.imread(str(sheet)).shape == (256, 6 * 256, 3)
+    assert decode_image(sheet.read_bytes()).shape == (256, 6 * 256, 3)
 
 
 def test_mouths_without_teeth_make_no_bank(face: tuple[Image, FloatArray], tmp_path: Path) -> None:

@@ -256,7 +256,10 @@ class LiteRenderer:
         portrait's own."""
         without_lids = offsets.copy()
         without_lids[_LID_KEYPOINTS] = 0.0
-        head: FloatArray = portrait.head + self._map.spread(without_lids[None])[0]
+        spread = self._map.spread(without_lids[None])[0]
+        if portrait.glasses is not None:
+            spread *= 1.0 - portrait.glasses.hold
+        head: FloatArray = portrait.head + spread
         move_lids(head, portrait.head, openness, portrait.glasses is not None)
         settle_lips(head, offsets + portrait.own_exp)
         return head

@@ -9,6 +9,7 @@ from models.shapes import AnyArray, FloatArray, Image
 
 _BRIDGE_DIP = 0.38  # measured: 0.46 and 0.59 with glasses, up to 0.29 without
 _RIM_DIP = 0.20
+_HOLD_PX = 7  # around the rim
 _RIM_PX = 13  # rims are thinner than this at frame size
 
 
@@ -17,6 +18,7 @@ class Glasses:
     """Where a portrait's rim is."""
 
     rim: AnyArray  # [H, W] uint8, over the texture: 255 on what is surely connected to the bridge
+    hold: FloatArray  # [L, 1] 0..1: how far the rim keeps a mesh point from following expressions
 
 
 def find_glasses(texture: Image, points: FloatArray, px: float = 1.0) -> Glasses | None:
@@ -26,7 +28,23 @@ def find_glasses(texture: Image, points: FloatArray, px: float = 1.0) -> Glasses
     """
     if bridge_dip(texture, points) < _BRIDGE_DIP:
         return None
-    return Glasses(_rim_mask(texture, points, px))
+    rim = _rim_mask(texture, points, px)
+    return Glasses(rim, _held_points(rim, points, px))
+
+
+def _held_points(rim: AnyArray, points: FloatArray, px: float) -> FloatArray:
+    """[L, 1]: 1 for mesh points on the rim or beside it, 0 away from it and on the lids, whose
+    blinks it does not hinder."""
+    import cv2
+
+    reach = 2 * round(_HOLD_PX * px) + 1
+    near = cv2.dilate((rim > 128).astype(np.float32), np.ones((reach, reach), np.uint8))
+    near = cv2.GaussianBlur(near, (0, 0), 0.5 * _HOLD_PX * px)
+    x, y = np.round(points[:, :2]).astype(int).T
+    hold = near[np.clip(y, 0, len(rim) - 1), np.clip(x, 0, rim.shape[1] - 1)].copy()
+    hold[np.unique([*UPPER_LIDS.ravel(), *LOWER_LIDS.ravel(), *range(468, 478)])] = 0.0
+    held: FloatArray = hold[:, None].astype(np.float32)
+    return held
 
 
 def bridge_dip(texture: Image, points: FloatArray) -> float:

@@ -1,6 +1,7 @@
 """Fit the expression light: ridge regression of the log ratio between how a person looks in a
 picture and how the renderer, which only warps, made it from another one."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -59,5 +60,5 @@ def joined(folders: list[Path]) -> Pairs:
         names = ", ".join(map(str, folders))
         raise ConfigError(f"no pairs in {names}; `python -m liveportrait mouth-pairs` makes them")
     read = [read_pairs(path) for path in files]
-    names = ("window", "lips", "state", "target")
-    return Pairs(*(np.concatenate([getattr(pairs, name) for pairs in read]) for name in names))
+    columns = [field.name for field in fields(Pairs)]
+    return Pairs(*(np.concatenate([getattr(pairs, name) for pairs in read]) for name in columns))
