@@ -96,10 +96,12 @@ def _aligned(frame: Image, points: FloatArray) -> FloatArray:
     matrix = np.array([[ratio.real, -ratio.imag, 0], [ratio.imag, ratio.real, 0]])
     middle = np.array([sum(_LIVELY_EYES) / 2, _LIVELY_EYES_Y])
     matrix[:, 2] = middle - matrix[:, :2] @ stable.mean(0)
+    # finer than the aligned picture can hold would come out as flicker
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    grey = cv2.GaussianBlur(grey, (0, 0), max(0.3, 0.7 / abs(ratio)))
     side = (_LIVELY_SIDE_PX, _LIVELY_SIDE_PX)
     aligned: FloatArray = cv2.warpAffine(
-        grey, matrix, side, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        grey, matrix, side, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     ).astype(np.float32)
     return aligned
 
