@@ -1,6 +1,7 @@
 """Live sessions on this machine, measured from the client's side: run it, it is no test.
 
 python tests/bench/bench_session.py [--seconds N] [--clients N] [--engine NAME] [--json FILE]
+    [--size 256|512|768] [--framing face|full] [--background none|blur|colour]
 
 Starts the real server on a free port and connects peers whose microphone plays a speech. Arrival
 is taken when an RTP packet arrives, not when a receiver has decoded it, so no jitter buffer of the
@@ -60,6 +61,9 @@ def main() -> None:
     parser.add_argument("--avatar", default="anna")
     parser.add_argument("--engine", default="lite")
     parser.add_argument("--audio", type=Path, default=ROOT / "client/web/samples/hello.wav")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--framing", default="face")
+    parser.add_argument("--background", default="none", help="none, blur or colour")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     os.environ["VISAVIS_ENGINE"] = asked.engine
@@ -100,7 +104,9 @@ async def watch(
     client: httpx.AsyncClient, wave: np.ndarray[Any, Any], asked: argparse.Namespace
 ) -> ClientFigures:
     """One client from its session to its figures."""
-    body = {"avatar_id": asked.avatar, "voice_in": "mic"}
+    background = {"type": asked.background}
+    output = {"size": asked.size, "framing": asked.framing, "background": background}
+    body = {"avatar_id": asked.avatar, "voice_in": "mic", "output": output}
     session = (await client.post("/v1/sessions", json=body)).raise_for_status().json()
     peer = MeasuredPeer(SpeechMicrophone(wave))
     await peer.connect(client, session["urls"]["offer"])
