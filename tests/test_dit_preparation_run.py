@@ -1,6 +1,8 @@
 """A folder of clips from end to end, on faces that say known words at known times."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +13,16 @@ import pytest
 from dit.preparation.clip import Job
 from dit.preparation.pool import in_processes
 from dit.preparation.run import prepare_folder
-from dit.preparation.settings import OffsetSettings, QualitySettings, settings_of
+from dit.preparation.settings import (
+    OffsetSettings,
+    PrepareSettings,
+    QualitySettings,
+    settings_of,
+)
 from dit.preparation.shards import Shard, read_shards
 from dit.preparation.tracks import Track
 from dit.preparation.video import ClipError
-from models.held_out import Splits
+from models.held_out import TALKING_CLIPS, Splits
 from models.timing import FPS, SAMPLES_PER_FRAME
 from tests.conftest import ROOT
 from tests.preparation_fixtures import (
@@ -180,6 +187,24 @@ def test_a_run_that_is_stopped_goes_on_and_several_processes_do_the_same(
 
     prepare_folder(lenient(tmp_path / "two", encoder), clips, processes=2)
     assert results(tmp_path / "two") == whole
+
+
+def test_ray_takes_the_same_steps(tmp_path: Path, encoder: Path) -> None:
+    pytest.importorskip("ray", reason="ray comes with the extra `ray`")
+    clips = short_clips(tmp_path / "clips")
+    config = tmp_path / "lenient.yaml"
+    config.write_text(
+        "offset: {least_confidence: -9, most_lag_frames: 3}\n"
+        "quality: {shortest_s: 0.5, least_speech: 0.0}\n"
+    )
+    job = replace(job_of(tmp_path / "plain", encoder), settings=PrepareSettings.load(config))
+    prepare_folder(replace(job, splits=TALKING_CLIPS), clips)
+    options = ["--ray", "--config", str(config), "--encoder", str(encoder)]
+    command = [sys.executable, "-m", "dit", "prepare", str(clips), str(tmp_path / "ray"), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 stretches kept" in done.stdout
+    assert results(tmp_path / "ray") == results(tmp_path / "plain")
 
 
 def test_only_what_changed_is_done_again(tmp_path: Path, encoder: Path) -> None:

@@ -32,7 +32,8 @@ def on_ray(job: Job, clips: list[ClipFile], processes: int) -> Iterator[ClipRepo
     rows = [{"path": str(c.path), "source": c.source, "name": c.name} for c in clips]
     blocks = min(len(rows), BLOCKS_PER_TASK * processes)
     dataset = ray.data.from_items(rows, override_num_blocks=blocks)
-    for row in dataset.map(partial(_prepare_row, job), concurrency=processes).iter_rows():
+    tasks = ray.data.TaskPoolStrategy(size=processes)
+    for row in dataset.map(partial(_prepare_row, job), compute=tasks).iter_rows():
         yield ClipReport.from_dict(json.loads(row["report"]))
 
 
