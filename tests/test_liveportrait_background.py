@@ -28,7 +28,7 @@ WALL = np.array([60, 90, 200], np.float32)
 
 def distance_from(x: float, y: float) -> FloatArray:
     row, column = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    return np.hypot(column - x, row - y).astype(np.float32)
+    return np.asarray(np.hypot(column - x, row - y), np.float32)
 
 
 def disc(radius: float, softness: float = 1.0) -> FloatArray:
