@@ -11,8 +11,7 @@ from dit.condition import VoiceProjection, principal_projection
 from dit.layout import MotionLayout, layout_of
 from dit.measured_mouth import MeasuredMouth, measure_mouth
 from dit.phoneme_head import PhonemeHead, load_phoneme_head
-from dit.preparation.shards import INDEX_FILE, Shard, read_index, read_shards, read_tar
-from dit.prepare import Shard as LooseShard
+from dit.preparation.shards import Shard, read_index, read_shards, read_tar
 from dit.synthetic import articulators_of, mouth_basis
 from dit.training.clip_pools import ClipSource, Pool, ResidentClips, TarPools
 from dit.training.config import TrainConfig
@@ -29,7 +28,6 @@ from dit.training.sequences import (
     spoken_items,
 )
 from models.errors import ConfigError
-from models.held_out import Split, split_of
 from models.shapes import FloatArray
 
 FITTED_FRAMES = 60_000  # are plenty for principal components
@@ -74,7 +72,7 @@ def load_training_set(
     unseen = load_spoken(folder / "spoken", held_out=True) if synthetic else []
     validation = [
         sequence_of(s.motion, projection.condition(s.voice, NO_PAST), layout)
-        for s in stored_shards(shards_folder, "validation")
+        for s in read_shards(shards_folder, "validation")
     ]
     return TrainingSet(
         layout,
@@ -87,23 +85,11 @@ def load_training_set(
     )
 
 
-def stored_shards(folder: Path, split: Split) -> Iterator[Shard]:
-    """Shards of a split; also of a folder that was made before shards were tars."""
-    loose = [] if (folder / INDEX_FILE).is_file() else sorted(folder.glob("*.npz"))
-    if not loose:
-        yield from read_shards(folder, split)
-        return
-    for path in loose:
-        if split_of(path.name) == split:
-            old = LooseShard.load(path)
-            yield Shard(old.name, old.motion, old.voice, old.gap, old.width, split)
-
-
 def fitting_shards(folder: Path, most: int, pool_tars: int) -> Iterator[Shard]:
     """The clips that statistics are measured on: all of a set that fits in memory, else as many of
     every tar."""
     if not pool_tars:
-        yield from stored_shards(folder, "train")
+        yield from read_shards(folder, "train")
         return
     tars = [t.file for t in read_index(folder).tars if t.split == "train"]
     if not tars:
