@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dit.blinks import LOOK_BACK_FRAMES, blink_clock, first_clock
-from dit.compose import GATE_HISTORY_FRAMES, compose, ease_mouth, voice_gate
+from dit.compose import GATE_HISTORY_FRAMES, compose, ease_mouth, press_lips, voice_gate
 from dit.controls import ControlTimeline, MotionControls
 from dit.idle import UPPER_LID_UNITS, gaze_shift, idle_pose
 from dit.layout import FACE_PARTS, FaceParts
@@ -113,6 +113,16 @@ def test_a_face_without_explicit_points_wears_no_mood() -> None:
     happy = composed(talking(50), 1.0, MotionControls(mood="happy"), implicit)
     usual = composed(talking(50), 1.0, MotionControls(), implicit)
     np.testing.assert_array_equal(happy.exp, usual.exp)
+
+
+def test_lips_nearly_shut_are_pressed_together_and_open_ones_left_alone() -> None:
+    exp = np.zeros((4, 21, 3), np.float32)
+    exp[:, 5, 1] = (0.0, 1.0, 3.0, 8.0)  # the lower inner lip: the gap
+    pressed = press_lips(exp, 2.0)
+    gap = pressed[:, 5, 1] - pressed[:, 4, 1]
+    np.testing.assert_allclose(gap, (0.0, 0.0, 2.2, 8.0), atol=1e-5)
+    np.testing.assert_array_equal(pressed[3], exp[3])
+    np.testing.assert_array_equal(press_lips(exp, 0.0), exp)
 
 
 def test_easing_starts_where_it_was_and_arrives_in_five_frames() -> None:
