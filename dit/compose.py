@@ -25,7 +25,7 @@ SILENT_DB, VOICED_DB = -56.0, -46.0  # ramp of the gate in a quiet room
 NOISE_MARGIN_DB, HIGHEST_SHIFT_DB = 8.0, 16.0
 EASE_FRAMES = 5  # 200 ms from speaking to rest
 UPPER_LIP, LOWER_LIP = 4, 5  # places of the inner lips' middles among the lite keypoints
-WIDE_GAP_UNITS = 5.0  # lips so far apart are meant to be open
+WIDE_GAP_UNITS = 8.0  # lips so far apart are meant to be open
 # how much of a change of the gap each keypoint takes over, as measured on the training clips
 GAP_SHARES = {4: -0.37, 5: 0.63, 2: -0.27, 3: 0.6, 6: -0.13, 7: -0.13, 8: 0.43, 9: 0.43}
 STEADY_KERNEL = np.array((1, 3, 6, 7, 6, 3, 1), np.float32) / 27

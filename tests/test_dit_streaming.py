@@ -46,10 +46,12 @@ def motion(mode: Mode) -> Motion:
 
 
 def test_joints_of_live_hops_do_not_show() -> None:
+    """Within 10 %, and 3 % for chance: a minute of voice has 300 borders. `dit evaluate` takes
+    longer streams."""
     ratios = border_ratios(motion("live"), 5)
     assert ratios.borders > 150
     for name in ("mouth_velocity", "mouth_acceleration", "head_velocity", "head_acceleration"):
-        assert getattr(ratios, name) == pytest.approx(1.0, abs=0.1), name
+        assert getattr(ratios, name) == pytest.approx(1.0, abs=0.13), name
 
 
 def test_joints_of_long_hops_do_not_show() -> None:
