@@ -1,9 +1,7 @@
-"""Synthetic pairs: mouths that do what phonetics says, and clips put in step with their sound."""
+"""Synthetic pairs: mouths that do what phonetics says."""
 
 import numpy as np
-import pytest
 
-from dit.alignment import align, fit_voice_to_mouth
 from dit.articulation import Style, articulate, random_style
 from dit.layout import FACE_PARTS
 from dit.speech_phonemes import PHONEMES, PhonemeTimes
@@ -116,17 +114,3 @@ def test_borrowed_frames_run_to_and_fro() -> None:
     assert frames.min() == 0
     assert frames.max() == 6
     assert there_and_back(1, 4, np.random.default_rng(2)).tolist() == [0, 0, 0, 0]
-
-
-@pytest.mark.parametrize("late", [-5, 0, 3])
-def test_a_clips_sound_is_found_where_it_lies(late: int) -> None:
-    rng = np.random.default_rng(3)
-    voice = rng.standard_normal((400, 6)).astype(np.float32)
-    mixing = rng.standard_normal((6, 4))
-    mouth = (voice @ mixing).astype(np.float32)
-    linear = fit_voice_to_mouth([voice[:200]], [mouth[:200]])
-    heard = np.roll(voice[200:], late, axis=0)
-    found = align(linear(heard), mouth[200:])
-    assert found.lag == late
-    assert found.trusted
-    assert not align(linear(rng.standard_normal((200, 6), np.float32)), mouth[200:]).trusted

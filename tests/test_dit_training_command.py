@@ -124,7 +124,7 @@ def test_a_set_larger_than_memory_is_streamed(data: Path, tmp_path: Path) -> Non
 
 def test_people_left_out_are_not_trained_on(data: Path) -> None:
     config = load_config(ROOT / "configs/train/default.yaml", ["data.components=4"])
-    loaded = load_training_set(data, config, ENCODER, lambda _line: None)
+    loaded = load_training_set(data, config, ENCODER)
     assert len(loaded.validation) == 1  # and neither is the clip of the split test
     assert len(loaded.clips.pool(None, 0).sequences) == 6  # type: ignore[arg-type]
     assert loaded.speech is None

@@ -80,7 +80,7 @@ class TarPools:
     pool_tars: int
     pool_steps: int
     seed: int
-    sequence_of: Callable[[Shard], Sequence | None]  # None leaves a clip out
+    sequence_of: Callable[[Shard], Sequence]
     tars: list[str] = field(init=False)
     _loaded: tuple[list[str], Pool] | None = field(init=False, default=None)
 
@@ -109,10 +109,5 @@ class TarPools:
         return self.tars[int(order[index])]
 
     def _read(self, names: Iterable[str]) -> list[Sequence]:
-        sequences = []
-        for name in names:
-            for shard in read_tar(self.folder / name):
-                sequence = self.sequence_of(shard)
-                if sequence is not None:
-                    sequences.append(sequence)
-        return sequences
+        shards = (shard for name in names for shard in read_tar(self.folder / name))
+        return [self.sequence_of(shard) for shard in shards]

@@ -26,7 +26,7 @@ def train(
     torch.set_num_threads(config.run.threads)
     with joined(config.run.device) as place:
         report = say if place.first else _nothing
-        loaded = load_training_set(data, config, encoder, report)
+        loaded = load_training_set(data, config, encoder)
         trainer = Trainer(config, loaded, place)
         if (out / STATE_FILE).is_file():
             trainer.resume(out)

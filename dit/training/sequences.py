@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dit.alignment import Alignment
 from dit.articulation import random_style
 from dit.condition import VoiceProjection
 from dit.layout import MotionLayout
 from dit.measured_mouth import MeasuredMouth
-from dit.preparation.shards import Shard
 from dit.speech_corpus import HELD_OUT_EVERY
 from dit.speech_phonemes import PhonemeTimes
 from dit.style import STYLE_CHANNELS, style_of
@@ -82,20 +80,6 @@ def sequence_of(motion: Motion, condition: FloatArray, layout: MotionLayout) -> 
     known = np.concatenate([condition, np.ones((len(condition), 1), np.float32)], 1)
     style = style_of(vectors) if len(vectors) >= FPS else np.zeros(STYLE_CHANNELS, np.float32)
     return Sequence(vectors, known, style)
-
-
-def aligned_sequence(
-    shard: Shard, alignment: Alignment | None, projection: VoiceProjection, layout: MotionLayout
-) -> Sequence:
-    """A clip with its sound moved to where it belongs."""
-    condition = projection.condition(shard.voice, NO_PAST)
-    voice, picture = in_step(len(condition), alignment.lag if alignment else 0)
-    return sequence_of(shard.motion[picture], condition[voice], layout)
-
-
-def in_step(frames: int, lag: int) -> tuple[slice, slice]:
-    """Which frames of voice and picture belong together, if the sound comes ``lag`` late."""
-    return slice(max(0, lag), frames + min(0, lag)), slice(max(0, -lag), frames - max(0, lag))
 
 
 @dataclass(frozen=True)

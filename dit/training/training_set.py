@@ -1,15 +1,14 @@
 """From the folder that ``python -m dit prepare`` filled to what the trainer reads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from dit.alignment import Alignment, VoiceToMouth, align, fit_voice_to_mouth
 from dit.articulation import Style, articulate
 from dit.condition import VoiceProjection, principal_projection
 from dit.layout import MotionLayout, layout_of
-from dit.measured_mouth import MeasuredMouth, measure_mouth
+from dit.measured_mouth import measure_mouth
 from dit.phoneme_head import PhonemeHead, load_phoneme_head
 from dit.preparation.shards import Shard, read_index, read_shards, read_tar
 from dit.synthetic import articulators_of, mouth_basis
@@ -21,8 +20,6 @@ from dit.training.sequences import (
     SpokenFeatures,
     SpokenItem,
     SyntheticSpeech,
-    aligned_sequence,
-    in_step,
     load_spoken,
     sequence_of,
     spoken_items,
@@ -31,11 +28,9 @@ from models.errors import ConfigError
 from models.shapes import FloatArray
 
 FITTED_FRAMES = 60_000  # are plenty for principal components
-ALIGNING_ITEMS = 200  # of the speech corpus are plenty for a linear map
+USUAL_ITEMS = 200  # of the speech corpus are plenty for a linear map
 MOST_BODIES = 200  # clips whose heads synthetic speakers borrow
 SYNTHETIC_ENGINE = "lite"  # mouth shapes are computed for its keypoints
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -51,10 +46,8 @@ class TrainingSet:
     unseen_speech: list[SpokenItem]  # items of the corpus left out
 
 
-def load_training_set(
-    folder: Path, config: TrainConfig, encoder: Path, report: Report
-) -> TrainingSet:
-    """Everything the trainer needs; ``report`` hears how each clip's sound was found to lie.
+def load_training_set(folder: Path, config: TrainConfig, encoder: Path) -> TrainingSet:
+    """Everything the trainer needs.
 
     ``encoder``: the directory of the encoder that the data was made with, for its phoneme head.
     Raises ConfigError or ShardError when the folder does not hold what is asked for.
@@ -63,23 +56,19 @@ def load_training_set(
     fitted = list(fitting_shards(shards_folder, config.data.fit_clips, config.data.pool_tars))
     synthetic = config.engine == SYNTHETIC_ENGINE and config.data.real_share < 1.0
     spoken = load_spoken(folder / "spoken", held_out=False) if synthetic else []
-    head = load_phoneme_head(encoder, fitted[0].voice.dim)
+    head = phoneme_head_of(encoder, fitted[0].voice.dim)
     projection = fit_projection(fitted, spoken, config.data.components, head)
     layout = layout_of(config.engine, [s.motion for s in fitted])
     items = spoken_items(spoken, projection)
-    clip_of = ClipMaker(projection, layout, voice_to_mouth(items) if items else None, report)
-    measured = clip_of.measured_mouth(fitted, items)
+    clip_of = ClipMaker(projection, layout)
     unseen = load_spoken(folder / "spoken", held_out=True) if synthetic else []
-    validation = [
-        sequence_of(s.motion, projection.condition(s.voice, NO_PAST), layout)
-        for s in read_shards(shards_folder, "validation")
-    ]
+    validation = [clip_of(shard) for shard in read_shards(shards_folder, "validation")]
     return TrainingSet(
         layout,
         projection,
         encoder.resolve().name,
         clip_source(shards_folder, fitted, clip_of, config),
-        synthetic_speech(items, fitted, layout, config.seed, measured) if items else None,
+        synthetic_speech(items, fitted, clip_of, config.seed) if items else None,
         validation,
         spoken_items(unseen, projection),
     )
@@ -105,47 +94,34 @@ def clip_source(
     data = config.data
     if data.pool_tars:
         return TarPools(folder, data.pool_tars, data.pool_steps, config.seed, clip_of)
-    made = [clip_of(shard) for shard in fitted]
-    return ResidentClips(Pool.of([sequence for sequence in made if sequence is not None]))
+    return ResidentClips(Pool.of([clip_of(shard) for shard in fitted]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClipMaker:
-    """Shard -> sequence with its sound in step, or None where the sound is another one."""
+    """Shard -> sequence. Sound and picture are in step: ``prepare`` saw to that."""
 
     projection: VoiceProjection
     layout: MotionLayout
-    guess: VoiceToMouth | None  # None: sound is taken as it is
-    report: Report
 
-    def __call__(self, shard: Shard) -> Sequence | None:
-        """Measures how the sound lies first."""
-        if self.guess is None:
-            return aligned_sequence(shard, None, self.projection, self.layout)
-        found = self._alignment(shard, self.guess)
-        if not found.trusted:
-            self.report(f"{shard.name}: another sound, left out (r {found.r:.2f})")
-            return None
-        if found.lag:
-            self.report(f"{shard.name}: sound {found.lag:+d} frames late (r {found.r:.2f})")
-        return aligned_sequence(shard, found, self.projection, self.layout)
+    def __call__(self, shard: Shard) -> Sequence:
+        """One clip as the network hears and sees it."""
+        return sequence_of(shard.motion, self.heard(shard), self.layout)
 
-    def measured_mouth(self, shards: list[Shard], items: list[SpokenItem]) -> MeasuredMouth | None:
-        """What the mouths of clips in step do for their voices; None without synthetic speech."""
-        if self.guess is None:
-            return None
-        clips = []
-        for shard in shards:
-            found = self._alignment(shard, self.guess)
-            if found.trusted:
-                voice, picture = in_step(len(shard.voice), found.lag)
-                condition = self.projection.condition(shard.voice, NO_PAST)[voice]
-                clips.append((condition, articulators_of(shard.motion.exp[picture])))
-        return measure_mouth(clips, usual_speakers(items)) if clips else None
+    def heard(self, shard: Shard) -> FloatArray:
+        """Condition [T, C]."""
+        return self.projection.condition(shard.voice, NO_PAST)
 
-    def _alignment(self, shard: Shard, guess: VoiceToMouth) -> Alignment:
-        heard = guess(self.projection.condition(shard.voice, NO_PAST))
-        return align(heard, articulators_of(shard.motion.exp))
+
+def phoneme_head_of(encoder: Path, dim: int) -> PhonemeHead:
+    """Raises ConfigError when the data was made with another encoder than this."""
+    head = load_phoneme_head(encoder, dim)
+    if head.embedding_dim != dim:
+        raise ConfigError(
+            f"the data has embeddings of {dim} dimensions, encoder {encoder} gives "
+            f"{head.embedding_dim}; accepted: the --encoder that `dit prepare` had"
+        )
+    return head
 
 
 def fit_projection(
@@ -157,29 +133,26 @@ def fit_projection(
     return principal_projection(voices[::every], components, head)
 
 
-def voice_to_mouth(items: list[SpokenItem]) -> VoiceToMouth:
-    """The linear map of the synthetic pairs, one usual speaker for all."""
-    conditions, mouths = zip(*usual_speakers(items), strict=True)
-    return fit_voice_to_mouth(list(conditions), list(mouths))
-
-
 def usual_speakers(items: list[SpokenItem]) -> list[tuple[FloatArray, FloatArray]]:
     """Condition [T, C] and articulators [T, 4] of enough synthetic speech, one speaker for all."""
     return [
         (item.condition, articulate(item.times, item.loudness_db, Style()).articulators)
-        for item in items[:: -(-len(items) // ALIGNING_ITEMS)]
+        for item in items[:: -(-len(items) // USUAL_ITEMS)]
     ]
 
 
 def synthetic_speech(
-    items: list[SpokenItem],
-    shards: list[Shard],
-    layout: MotionLayout,
-    seed: int,
-    measured: MeasuredMouth | None,
+    items: list[SpokenItem], shards: list[Shard], clip_of: ClipMaker, seed: int
 ) -> SyntheticSpeech:
     """Speakers with the mouths and heads of the training clips."""
+    mouths = [(clip_of.heard(s), articulators_of(s.motion.exp)) for s in shards]
     every = max(1, len(shards) // MOST_BODIES)
     bodies = [s.motion for s in shards[::every]]
-    basis = mouth_basis([b.exp for b in bodies])
-    return SyntheticSpeech(items, bodies, basis, layout, seed, measured)
+    return SyntheticSpeech(
+        items,
+        bodies,
+        mouth_basis([b.exp for b in bodies]),
+        clip_of.layout,
+        seed,
+        measure_mouth(mouths, usual_speakers(items)),
+    )
