@@ -69,7 +69,8 @@ def _scaled(picture: Image) -> FloatArray:
 
     side = (FEATURE_SIDE_PX, FEATURE_SIDE_PX)
     small = cv2.resize(picture, side, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return (small - np.float32(_PIXEL_MEAN)) / np.float32(_PIXEL_SPREAD)
+    scaled: FloatArray = (small - np.float32(_PIXEL_MEAN)) / np.float32(_PIXEL_SPREAD)
+    return scaled
 
 
 class IdentityNetwork:
