@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dit.condition import NO_PAST
 from dit.preparation.shards import Shard
 from dit.training.batches import Mixture, Share, batches
 from dit.training.clip_pools import Pool, Stream, TarPools
 from dit.training.config import DataConfig, Masking
-from dit.training.sequences import NO_PAST, Sequence, sequence_of
+from dit.training.sequences import Sequence, sequence_of
 from models.errors import ConfigError
 from models.shapes import FloatArray
 from tests.training_fixtures import LAYOUT, PROJECTION, sequence, write_tiny_shards

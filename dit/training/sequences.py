@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dit.articulation import random_style
-from dit.condition import VoiceProjection
+from dit.condition import NO_PAST, VoiceProjection
 from dit.layout import MotionLayout
 from dit.measured_mouth import MeasuredMouth
 from dit.speech_corpus import HELD_OUT_EVERY
@@ -18,8 +18,6 @@ from models.motion import Motion, rest
 from models.shapes import FloatArray
 from models.speech import SpeechFeatures
 from models.timing import CONTEXT_FRAMES, FPS
-
-NO_PAST = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)

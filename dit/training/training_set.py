@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from dit.articulation import Style, articulate
-from dit.condition import VoiceProjection, principal_projection
+from dit.condition import NO_PAST, VoiceProjection, principal_projection
 from dit.layout import MotionLayout, layout_of
 from dit.measured_mouth import measure_mouth
 from dit.phoneme_head import PhonemeHead, load_phoneme_head
@@ -15,7 +15,6 @@ from dit.synthetic import articulators_of, mouth_basis
 from dit.training.clip_pools import ClipSource, Pool, ResidentClips, TarPools
 from dit.training.config import TrainConfig
 from dit.training.sequences import (
-    NO_PAST,
     Sequence,
     SpokenFeatures,
     SpokenItem,
