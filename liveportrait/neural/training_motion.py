@@ -6,6 +6,7 @@ own at rest, scale over it. Rest is the middle head pose, and the mean expressio
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from liveportrait.animation.keypoints import concatenate
 from liveportrait.neural.engine import networks_of
 from liveportrait.pipeline import in_batches
-from liveportrait.runtime.decoder import FrameDecoder, load_decoder
+from liveportrait.runtime.decoder import EagerDecoder, FrameDecoder
 from liveportrait.source.driving_crop import crop_to_box, driving_box
 from liveportrait.source.mediapipe_faces import official_points
 from models.device import DevicePolicy
@@ -64,5 +65,6 @@ def load_training_motion(weights: Path, seeded: bool) -> ExtractorMotion:
 
     Raises MissingWeightsError, ChecksumError or WeightsError.
     """
-    policy = DevicePolicy.for_this_machine()
-    return ExtractorMotion(load_decoder(networks_of(weights, seeded=seeded), policy, "quality"))
+    # plain PyTorch: the fast decoders would compile the generator, which is not asked for anything
+    policy = replace(DevicePolicy.for_this_machine(), precision="fp32", backend="torch")
+    return ExtractorMotion(EagerDecoder(networks_of(weights, seeded=seeded), policy))
