@@ -109,7 +109,8 @@ def _prepare(job: Job, tools: Tools, clip: ClipFile, key: str) -> ClipReport:
         raise SoundError(f"{clip.path.name} has no sound")
     seconds, scenes = _scenes(job, tools, clip, key)
     wave = read_clip_sound(clip.path)
-    split, reports = job.splits.split_of(clip.name), []
+    # by the path itself: a name has lost its dots
+    split, reports = job.splits.split_of(clip.source.replace("/", "__")), []
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for path in scenes:
