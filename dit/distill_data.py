@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from dit.distill_teacher import STUDENT_STRIDE, Teacher, TeacherSpace, fit_space
-from dit.held_out import is_held_out
 from dit.speech_corpus import at_level, read_corpus
 from models.errors import MissingWeightsError
+from models.held_out import is_held_out
 from models.shapes import AnyArray, FloatArray, IntArray
 from models.sound import read_sound
 from models.timing import SAMPLE_RATE_HZ

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dit.preparation.tracks import Track
-from dit.held_out import is_held_out
 from dit.lagged_correlation import pearson
+from dit.preparation.tracks import Track
 from models.errors import MissingWeightsError
 from models.face_keypoints import lip_gap, lip_width
+from models.held_out import is_held_out
 from models.shapes import AnyArray, FloatArray
 from models.speech import loudness_db
 from models.speech_encoder import SpeechEncoder

@@ -17,11 +17,11 @@ from liveportrait.animate.job import AnimateJob, CropBox, EngineName, Quality, S
 from liveportrait.animation.options import AnimationOptions, AnimationRegion, DrivingOption
 from liveportrait.bench.job import BenchDevice, BenchJob
 from liveportrait.console import plain_errors, progress_bar
-from liveportrait.lite import make_weights
+from liveportrait.lite.__main__ import app as make_weights
 from models.weights import WEIGHTS_DIR
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-app.add_typer(make_weights.app)
+app.add_typer(make_weights)
 Weights = Annotated[Path, typer.Option(help="Folder of the model files.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads for crops and paste-back.")]
 

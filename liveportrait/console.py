@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import typer
-
 from models.errors import VisavisError
 
 
@@ -25,6 +23,8 @@ def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """What a user can mend is told in one line."""
+    import typer
+
     try:
         yield
     except VisavisError as error:

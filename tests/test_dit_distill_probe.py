@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dit.preparation.tracks import Track
 from dit.distill_probe import (
     ProbeClip,
     loudness_feature,
@@ -15,6 +14,7 @@ from dit.distill_probe import (
     standardised,
     with_sides,
 )
+from dit.preparation.tracks import Track
 from models.device import DevicePolicy
 from models.errors import MissingWeightsError
 from models.shapes import FloatArray

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from dit.checkpoint import save_checkpoint
-from dit.preparation.tracks import Track
 from dit.evaluation.command import EvaluateJob
 from dit.evaluation.report import write_report
 from dit.evaluation.run import Judged, evaluate, gather
@@ -16,6 +15,7 @@ from dit.evaluation.sheet import write_sheet
 from dit.evaluation.stage_times import measure_stages
 from dit.evaluation.voices import generate, long_voice
 from dit.generator import MotionGenerator
+from dit.preparation.tracks import Track
 from models.errors import ConfigError
 from models.timing import SAMPLE_RATE_HZ
 from tests.dit_fixtures import TORCH_POLICY, babble, tiny_checkpoint, tiny_encoder

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dit.held_out import Split
 from dit.preparation.shards import (
     MOTION_FIELDS,
     Origin,
@@ -19,6 +18,7 @@ from dit.preparation.shards import (
     read_index,
     read_shards,
 )
+from models.held_out import Split
 from models.motion import Motion
 from models.shapes import KEYPOINTS
 from models.speech import SpeechFeatures

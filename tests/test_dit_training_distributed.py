@@ -1,5 +1,6 @@
 """Two processes that talk through gloo; their dropout differs, and comes back on resuming."""
 
+import multiprocessing
 import os
 import socket
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing
 
 from dit.training.distributed import averaged, joined, of_all_ranks
 from dit.training.log import TrainingLog
@@ -42,7 +42,13 @@ def test_two_ranks_stay_together_and_resume_exactly(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(as_rank, (port, tmp_path), nprocs=2)
+    context = multiprocessing.get_context("spawn")
+    ranks = [context.Process(target=as_rank, args=(r, port, tmp_path)) for r in range(2)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join()
+    assert [rank.exitcode for rank in ranks] == [0, 0]
     first, second = (np.load(tmp_path / f"weights{rank}.npy") for rank in range(2))
     np.testing.assert_array_equal(first, second)  # the ranks' networks are one network
     np.testing.assert_array_equal(first[0], first[1])  # whole and resumed

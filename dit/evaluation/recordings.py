@@ -47,7 +47,7 @@ def read_evaluated(data: Path, split: Split, splits: Splits = TALKING_CLIPS) -> 
     if not recordings:
         raise ConfigError(
             f"no clips of split {split!r} in {data / 'tracks'}; `python -m dit prepare` makes "
-            "tracks, and the beginning of a clip's name decides its split (dit/held_out.py)"
+            "tracks, and the beginning of a clip's name decides its split (models/held_out.py)"
         )
     return recordings
 

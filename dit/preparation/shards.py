@@ -24,8 +24,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from dit.held_out import SPLITS, Split
 from models.errors import VisavisError
+from models.held_out import SPLITS, Split
 from models.motion import Motion
 from models.shapes import AnyArray, FloatArray
 from models.speech import SpeechFeatures

@@ -125,3 +125,7 @@ def fit_expression_light(
 
 def _told(name: str, pairs: int) -> None:
     typer.echo(f"{name}: {pairs} pairs")
+
+
+if __name__ == "__main__":
+    app()

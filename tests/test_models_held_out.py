@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dit.held_out import Splits, is_held_out, split_of
 from models.errors import ConfigError
+from models.held_out import Splits, is_held_out, split_of
 
 
 def test_whole_sources_are_held_out() -> None:
