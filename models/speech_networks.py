@@ -25,8 +25,8 @@ from models.timing import SAMPLE_RATE_HZ
 
 # one (kernel, stride) per convolution; transformers has them in MoonshineEncoder's code
 MOONSHINE_CONVOLUTIONS = ((127, 64), (7, 3), (3, 2))
-# how much past a streaming window holds. Moonshine's states tell where in the window they lie, and
-# lips follow from 1 s of past as well as from 2 s (python -m dit probe-encoder), at half the work
+# how much past a streaming window holds. Moonshine's states tell where in the window they lie, so
+# a checkpoint goes with its window; 1 s of past is half the work of 2 s
 LEFT_FRAMES = {"wav2vec2": 50, "hubert": 50, "moonshine": 25}
 
 

@@ -21,7 +21,7 @@ from dit.lip_events import (
     silent_frames,
     spans,
 )
-from dit.speech_corpus import HELD_OUT_EVERY, CorpusItem, read_item
+from dit.speech_corpus import CorpusItem, is_held_out_item, read_item
 from models.errors import ConfigError
 from models.motion import Motion
 from models.shapes import FloatArray
@@ -44,7 +44,7 @@ def unseen_speech(corpus: Path, items: int) -> list[CorpusItem]:
 
     Raises ConfigError when the folder holds no corpus.
     """
-    paths = sorted(corpus.glob("*.npz"))[::HELD_OUT_EVERY][:items]
+    paths = [p for p in sorted(corpus.glob("*.npz")) if is_held_out_item(p.stem)][:items]
     if not paths:
         raise ConfigError(f"no speech in {corpus}; `python -m dit speech-corpus` makes it")
     return [read_item(path) for path in paths]

@@ -10,7 +10,7 @@ from dit.articulation import random_style
 from dit.condition import NO_PAST, VoiceProjection
 from dit.layout import MotionLayout
 from dit.measured_mouth import MeasuredMouth
-from dit.speech_corpus import HELD_OUT_EVERY
+from dit.speech_corpus import is_held_out_item
 from dit.speech_phonemes import PhonemeTimes
 from dit.style import STYLE_CHANNELS, style_of
 from dit.synthetic import MouthBasis, synthetic_motion
@@ -51,8 +51,8 @@ class SpokenItem:
 def load_spoken(folder: Path, held_out: bool) -> list[SpokenFeatures]:
     """Items of the corpus that are trained on, or the twentieth that is not; [] without one."""
     items = []
-    for index, path in enumerate(sorted(folder.glob("*.npz"))):
-        if (index % HELD_OUT_EVERY == 0) != held_out:
+    for path in sorted(folder.glob("*.npz")):
+        if is_held_out_item(path.stem) != held_out:
             continue
         with np.load(path) as stored:
             times = PhonemeTimes(
