@@ -28,8 +28,8 @@ class Sampling:
     """How motion is drawn from the network. Figures chosen by ``python -m dit evaluate``."""
 
     steps: int = 3
-    guidance: float = 1.6  # 1 = none, and half the work
-    mouth_temperature: float = 0.1  # spread of the starting noise in the mouth's channels
+    guidance: float = 1.0  # 1 = none, and half the work
+    mouth_temperature: float = 0.0  # spread of the starting noise in the mouth's channels
     head_temperature: float = 0.4  # the same for head pose and the rest of the face
     mouth_gain: float = 1.0  # undoes the flattening of low temperature
     # share of the mouth just shown that the next window is told of; 0 tells it of a shut one: the
