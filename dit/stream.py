@@ -27,9 +27,10 @@ from dit.compose import (
     steady,
     voice_gate,
 )
-from dit.controls import ControlTimeline, MotionControls
+from dit.controls import MotionControls
 from dit.layout import MOTION_CHANNELS, channels_of
 from dit.planner import MotionPlanner
+from dit.voice_stream import VoiceStream
 from models.errors import ConfigError
 from models.motion import Motion, rest
 from models.motion import concatenate as join_motions
@@ -66,8 +67,8 @@ class _Timeline:
         return _Timeline(frame, self.voice[drop:], self.raw[drop:], self.clock[drop:])
 
 
-class MotionStream:
-    """One voice's motion. Not safe to call from two threads at once."""
+class MotionStream(VoiceStream):
+    """One voice's motion."""
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class MotionStream:
     ) -> None:
         if mode not in ("live", "chunk"):
             raise ConfigError(f"mode is {mode!r}; accepted: live, chunk")
+        super().__init__(controls)
         self._encoder: SpeechEncoderStream = encoder.start()
         self._grid_frames = encoder.window.hop_frames
         whole_hops = NEW_FRAMES // self._grid_frames * self._grid_frames
@@ -91,7 +93,6 @@ class MotionStream:
                 f"hop_frames is {self.hop_frames}; accepted: multiples of {self._grid_frames}"
             )
         self.lookahead_frames = encoder.window.lookahead_frames
-        self._controls = ControlTimeline(controls)
         self.seed = seed
         self._style = style
         self._checkpoint, self._planner = checkpoint, planner
@@ -107,18 +108,7 @@ class MotionStream:
         self._plans: deque[tuple[int, FloatArray]] = deque(maxlen=HISTORY_FRAMES)
         self._ahead = self._empty  # provisional features after the newest final ones
         self._gate_from = 0  # loudness before this frame no longer opens the mouth
-        self._ease: tuple[int, Motion] | None = None  # first frame of an easing, what it leaves
         self._samples = 0
-        self._finished = False
-
-    @property
-    def controls(self) -> MotionControls:
-        """What the user asked for last. A change eases in from the next frame on."""
-        return self._controls.latest
-
-    @controls.setter
-    def controls(self, controls: MotionControls) -> None:
-        self._controls.change(self.committed_frames, controls)
 
     @property
     def committed_frames(self) -> int:
@@ -135,35 +125,23 @@ class MotionStream:
         """New frames of every plan: warm-up, hop, look-ahead."""
         return WARM_UP_FRAMES + self.hop_frames + self.lookahead_frames
 
-    def push(self, samples: FloatArray) -> Motion:
-        """More voice [n] at 16 kHz -> the frames it completed, often none.
+    def interrupt(self, frame: int) -> None:
+        """As in every stream; what was said before no longer opens the mouth."""
+        super().interrupt(frame)
+        self._gate_from = frame
 
-        Raises ValueError after ``finish``, and for anything but one channel of float32.
-        """
-        if self._finished:
-            raise ValueError("the voice is over; start a new stream")
-        if samples.ndim != 1 or samples.dtype != np.float32:
-            raise ValueError(f"voice is float32 [n], not {samples.dtype} {samples.shape}")
+    def _hear(self, samples: FloatArray) -> Motion:
         self._samples += len(samples)
         return self._take(self._encoder.push(samples))
 
-    def finish(self) -> Motion:
-        """The voice is over: the frames that are left, ceil(samples / 640) in all."""
-        if self._finished:
-            return rest(0)
-        self._finished = True
+    def _hear_the_end(self) -> Motion:
         total = frame_count(self._samples)
         parts = [self._take(self._encoder.finish())]
         while self.committed_frames < total:
             parts.append(self._commit_hop(total))
         return _joined(parts)
 
-    def rewind(self, frame: int) -> None:
-        """Forget voice and motion from ``frame`` on and go on from the frames before it.
-
-        ``frame`` is a multiple of the encoder's hop (5), within the last 30 s of motion and not
-        beyond the end of the voice. Raises ValueError elsewhere.
-        """
+    def _go_back(self, frame: int) -> None:
         newest = self._samples // SAMPLES_PER_FRAME
         oldest = 0 if self._past.first == 0 else self._past.first + GATE_HISTORY_FRAMES
         if frame % self._grid_frames or not oldest <= frame <= newest:
@@ -173,7 +151,6 @@ class MotionStream:
             )
         self._encoder.rewind(frame)
         self._samples = frame * SAMPLES_PER_FRAME
-        self._finished = False
         self._past = self._past.until(frame)
         self._shown = self._shown[: max(0, frame - self._past.first)]
         self._ahead = self._empty
@@ -181,22 +158,9 @@ class MotionStream:
             self._plans.pop()
         if self._gate_from > frame:
             self._gate_from = 0
-        if self._ease is not None and self._ease[0] >= frame:
-            self._ease = None
 
-    def interrupt(self, frame: int) -> None:
-        """``rewind``, and mouth and brows ease to rest within 5 frames.
-
-        Raises as ``rewind``, and ValueError when ``frame`` was not given out yet.
-        """
-        if frame > self.committed_frames:
-            raise ValueError(
-                f"cannot interrupt at frame {frame}; accepted: up to {self.committed_frames}"
-            )
-        self.rewind(frame)
-        self._gate_from = frame
-        if len(self._shown):
-            self._ease = (frame, self._shown[-1:])
+    def _given_out(self) -> Motion:
+        return self._shown
 
     def _take(self, hops: list[EncodedHop]) -> Motion:
         """Add encoded voice and commit every hop that it completes."""

@@ -16,9 +16,10 @@ from models.errors import ConfigError, MissingWeightsError, NoFaceError
 from models.face_keypoints import KEYPOINT_INDICES, eye_openness, lip_gap
 from models.face_landmarks import MediaPipeDetector
 from models.images import decode_image
-from models.motion import Motion, concatenate, driven_keypoints
+from models.motion import concatenate, driven_keypoints
 from models.shapes import FloatArray, Image
 from tests.conftest import ROOT
+from tests.lite_portraits import drawn, prepared
 
 NAMES = sorted(path.stem for path in (ROOT / "server/avatars").glob("*.jpg"))
 
@@ -35,15 +36,7 @@ def detector() -> MediaPipeDetector:
 
 @pytest.fixture(scope="module")
 def portraits(renderer: LiteRenderer) -> dict[str, LitePortrait]:
-    return {
-        name: renderer.prepare(decode_image((ROOT / f"server/avatars/{name}.jpg").read_bytes()))
-        for name in NAMES
-    }
-
-
-def drawn(renderer: LiteRenderer, portrait: LitePortrait, generated: Motion) -> Image:
-    frame: Image = renderer.render([portrait], renderer.drive(portrait, generated))[0]
-    return frame
+    return prepared(renderer, NAMES)
 
 
 def found(detector: MediaPipeDetector, frame: Image) -> FloatArray:

@@ -12,10 +12,9 @@ from liveportrait.lite.mesh import LOWER_LIDS, UPPER_LIDS
 from liveportrait.lite.mouth import OUTLINE
 from liveportrait.lite.sheet import gaze, lids, mouth, pose
 from models.device import DevicePolicy
-from models.images import decode_image
-from models.motion import Motion
-from models.shapes import FloatArray, Image
+from models.shapes import FloatArray
 from tests.conftest import ROOT
+from tests.lite_portraits import drawn, prepared
 
 NAMES = ("p02", "p04", "p08")
 IRISES = slice(468, 478)  # of the mesh
@@ -29,15 +28,7 @@ def renderer() -> LiteRenderer:
 
 @pytest.fixture(scope="module")
 def portraits(renderer: LiteRenderer) -> dict[str, LitePortrait]:
-    return {
-        name: renderer.prepare(decode_image((ROOT / f"server/avatars/{name}.jpg").read_bytes()))
-        for name in NAMES
-    }
-
-
-def drawn(renderer: LiteRenderer, portrait: LitePortrait, generated: Motion) -> Image:
-    frame: Image = renderer.render([portrait], renderer.drive(portrait, generated))[0]
-    return frame
+    return prepared(renderer, NAMES)
 
 
 def around(points: FloatArray, margin: int) -> Box:

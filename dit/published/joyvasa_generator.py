@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from dit.compose import EASE_FRAMES, ease_mouth
-from dit.controls import ControlTimeline, MotionControls
+from dit.controls import MotionControls
 from dit.layout import FACE_PARTS
 from dit.published.absolute_lips import controlled, since
 from dit.published.joyvasa_checkpoint import JoyvasaCheckpoint, load_joyvasa
 from dit.published.joyvasa_template import with_smooth_pose
 from dit.published.joyvasa_vectors import HISTORY_FRAMES, Mode, VectorStream
 from dit.published.joyvasa_windows import JoyvasaSampling, JoyvasaWindows, SeededNoise, WindowNoise
+from dit.voice_stream import VoiceStream
 from models.device import DevicePolicy
 from models.motion import Motion, concatenate, rest
 from models.shapes import FloatArray
@@ -64,31 +65,20 @@ class _Past:
     shown: Motion
 
 
-class JoyvasaStream:
+class JoyvasaStream(VoiceStream):
     """One voice's motion (see ``dit.generator.MotionStream``). Lips absolute, the rest relative to
     the voice's first frame (``absolute_lips.py``)."""
 
     def __init__(
         self, windows: JoyvasaWindows, vectors: VectorStream, seed: int, controls: MotionControls
     ) -> None:
+        super().__init__(controls)
         self.seed = seed
-        self._controls = ControlTimeline(controls)
         self._template = windows.template
         self._smooth_pose = windows.sampling.smooth_pose
         self._vectors = vectors
         self._past = _Past(0, rest(0), rest(0))
         self._first: Motion | None = None  # frame 0, what change is counted from
-        self._ease: tuple[int, Motion] | None = None  # first frame of an easing, what it leaves
-        self._finished = False
-
-    @property
-    def controls(self) -> MotionControls:
-        """What was asked for last."""
-        return self._controls.latest
-
-    @controls.setter
-    def controls(self, controls: MotionControls) -> None:
-        self._controls.change(self.committed_frames, controls)
 
     @property
     def committed_frames(self) -> int:
@@ -100,50 +90,21 @@ class JoyvasaStream:
         """Frames of voice beyond its own end that a frame may wait for, at worst."""
         return self._vectors.delay_frames
 
-    def push(self, samples: FloatArray) -> Motion:
-        """More voice [n] at 16 kHz -> the frames it completed, often none.
-
-        Raises ValueError after ``finish``, and for anything but one channel of float32.
-        """
-        if self._finished:
-            raise ValueError("the voice is over; start a new stream")
-        if samples.ndim != 1 or samples.dtype != np.float32:
-            raise ValueError(f"voice is float32 [n], not {samples.dtype} {samples.shape}")
+    def _hear(self, samples: FloatArray) -> Motion:
         return self._shown(self._vectors.push(samples))
 
-    def finish(self) -> Motion:
-        """The voice is over: the frames that are left, ceil(samples / 640) in all."""
-        if self._finished:
-            return rest(0)
-        self._finished = True
+    def _hear_the_end(self) -> Motion:
         return self._shown(self._vectors.finish())
 
-    def rewind(self, frame: int) -> None:
-        """Forget voice and motion from ``frame`` on and go on from the frames before it.
-
-        Raises ValueError unless ``frame`` is a multiple of 5 within what is kept (30 s).
-        """
+    def _go_back(self, frame: int) -> None:
         self._vectors.rewind(frame)
-        self._finished = False
         kept, past = max(0, frame - self._past.first), self._past
         self._past = _Past(past.first, past.made[:kept], past.shown[:kept])
         if frame == 0:
             self._first = None
-        if self._ease is not None and self._ease[0] >= frame:
-            self._ease = None
 
-    def interrupt(self, frame: int) -> None:
-        """``rewind``, and mouth and brows ease into what follows within 5 frames.
-
-        Raises as ``rewind``, and ValueError when ``frame`` was not given out yet.
-        """
-        if frame > self.committed_frames:
-            raise ValueError(
-                f"cannot interrupt at frame {frame}; accepted: up to {self.committed_frames}"
-            )
-        self.rewind(frame)
-        if len(self._past.shown):
-            self._ease = (frame, self._past.shown[-1:])
+    def _given_out(self) -> Motion:
+        return self._past.shown
 
     def _shown(self, vectors: FloatArray) -> Motion:
         """New network frames [T, 73] -> what is shown."""
