@@ -10,12 +10,9 @@ from liveportrait.animation.regions import REGION_MASKS
 from liveportrait.networks.networks import Networks
 from liveportrait.neural import engine as neural_engine
 from models.errors import ConfigError, MissingWeightsError
-from models.images import decode_image
-from server.avatars import load_shipped
-from server.engine import EngineConfig, MotionLevels, build_engine, load_engine_config
+from server.engine import EngineConfig, build_engine, load_engine_config
 from server.engine_factory import load_joyvasa, policy_of
-from server.engine_messages import FeedSession, OpenSession
-from server.worker_session import WorkerSession
+from tests.neural_sessions import spoken_session
 from tests.published_joyvasa import small_joyvasa
 
 CPU = {"device": "cpu", "precision": "fp32", "backend": "torch"}
@@ -32,14 +29,7 @@ def test_a_voice_moves_a_portrait(seeded: Networks, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(neural_engine, "networks_of", lambda *_, **__: seeded)
     monkeypatch.setattr(joyvasa_generator, "load_joyvasa", lambda _: small_joyvasa())
     engine = build_engine(changed(**CPU, joyvasa={"steps": 2}))
-    portrait = engine.renderer.prepare(decode_image(load_shipped()[0].image))
-    session = WorkerSession.open(
-        engine, portrait, OpenSession("s", "anna", 0, 0, 0, "live", 0, MotionLevels())
-    )
-    noise = np.random.default_rng(0).normal(0, 0.1, 640 * 15).astype(np.float32)
-    session.feed(FeedSession("s", noise, 0, 10))
-    while session.voice:
-        session.step(engine)
+    portrait, session = spoken_session(engine)
     assert session.renderable_frames >= 5
     first, later = session.motions[0], session.motions[4]
     lips = REGION_MASKS["lip"]

@@ -11,13 +11,10 @@ from typer.testing import CliRunner
 from liveportrait.networks.networks import Networks
 from liveportrait.neural import engine as neural_engine
 from models.errors import EngineMismatchError, MissingWeightsError
-from models.images import decode_image
 from server.__main__ import app
-from server.avatars import load_shipped
-from server.engine import Engine, EngineConfig, MotionLevels, build_engine, load_engine_config
-from server.engine_messages import FeedSession, OpenSession
-from server.worker_session import WorkerSession
+from server.engine import Engine, EngineConfig, build_engine, load_engine_config
 from tests.conftest import ROOT
+from tests.neural_sessions import spoken_session
 
 SHIPPED = ROOT / "configs" / "engine" / "liveportrait.yaml"
 
@@ -45,14 +42,7 @@ def engine(seeded: Networks, tmp_path_factory: pytest.TempPathFactory) -> Engine
 
 
 def test_a_voice_moves_a_portrait_to_its_picture(engine: Engine) -> None:
-    portrait = engine.renderer.prepare(decode_image(load_shipped()[0].image))
-    session = WorkerSession.open(
-        engine, portrait, OpenSession("s", "anna", 0, 0, 0, "live", 0, MotionLevels())
-    )
-    noise = np.random.default_rng(0).normal(0, 0.1, 640 * 15).astype(np.float32)
-    session.feed(FeedSession("s", noise, 0, 10))
-    while session.voice:
-        session.step(engine)
+    portrait, session = spoken_session(engine)
     assert session.renderable_frames >= 5
     moving = [float(motion.yaw[0]) for motion in session.motions]
     assert len(set(moving)) > 1

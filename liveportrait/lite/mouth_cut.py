@@ -129,15 +129,6 @@ def cut_mouth(rgb: Image, points: FloatArray, canonical: FloatArray) -> MouthLay
     return MouthLayers(upper_layer, lower_layer, cavity, width, skin_colour(rgb, points))
 
 
-def upper_edge(rgb: Image, points: FloatArray, canonical: FloatArray) -> FloatArray:
-    """Canonical (x, y, z) of the upper incisors' edge in an open mouth; as ``flatten_mouth``."""
-    flat, upper, lower, origin = flatten_mouth(rgb, points, canonical)
-    edge = _edge_row(upper_teeth_mask(flat, upper, lower), last=True)
-    down = np.array([0.0, (edge - ROWS_ABOVE) / PX_PER_UNIT, 0.0], np.float32)
-    place: FloatArray = origin + down
-    return place
-
-
 def _filled_outward(flat: Image, upper: FloatArray, lower: FloatArray) -> Image:
     """What lies under the lips: each column's interior continued up and down."""
     import cv2
