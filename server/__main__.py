@@ -7,7 +7,7 @@ import typer
 
 from dit.moods import MOOD_NAMES, NEUTRAL
 from liveportrait.output import FramingName, OutputOptions, SizePx, parse_background
-from server.engine import MAX_LEVEL, MAX_MOOD_STRENGTH
+from server.engine.config import MAX_LEVEL, MAX_MOOD_STRENGTH
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -25,10 +25,10 @@ def serve(
     import asyncio
 
     from models.errors import VisavisError
-    from server.engine import load_engine_config
+    from server.config.settings import load_settings
+    from server.engine.config import load_engine_config
     from server.logs import configure_logs
     from server.serve import serve as serve_until_stopped
-    from server.settings import load_settings
 
     try:
         settings = load_settings(config, host=host, port=port, engine=engine)
@@ -78,9 +78,9 @@ def render(
     import asyncio
 
     from models.errors import ConfigError, VisavisError
-    from server.engine import MotionLevels
+    from server.engine.config import MotionLevels
     from server.logs import configure_logs
-    from server.offline import RenderJob, render_file
+    from server.videos.offline import RenderJob, render_file
 
     configure_logs("console", "warning")
     try:

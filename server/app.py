@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from server import routes_avatars, routes_server, routes_sessions, stream
-from server.body_limit import BodyLimit
+from server.api import routes_avatars, routes_server, routes_sessions, stream
+from server.api.body_limit import BodyLimit
+from server.api.problems import add_problem_handlers
+from server.config.settings import ROOT, VERSION, Settings
 from server.context import running_server
-from server.problems import add_problem_handlers
-from server.settings import ROOT, VERSION, Settings
 from server.studio.mount import StudioMount
 
 WEB_CLIENT_DIR = ROOT / "client" / "web"

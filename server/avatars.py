@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from liveportrait.portrait_warnings import PortraitWarning
-from server.problems import ApiError
-from server.settings import ROOT
+from server.api.problems import ApiError
+from server.config.settings import ROOT
 
 SHIPPED_DIR = ROOT / "server" / "avatars"
 MAX_NAME_CHARS = 80

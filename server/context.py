@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from server.avatars import AvatarStore, load_shipped
-from server.engine import load_engine_config
-from server.engine_pool import EnginePool
+from server.config.settings import Settings
+from server.engine.config import load_engine_config
+from server.engine.pool import EnginePool
 from server.metrics import Metrics
-from server.peer import tune_webrtc
-from server.sessions import SessionRegistry
-from server.settings import Settings
+from server.sessions.registry import SessionRegistry
+from server.webrtc.peer import tune_webrtc
 
 
 @dataclass(frozen=True, slots=True)

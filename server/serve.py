@@ -7,10 +7,10 @@ from collections.abc import Callable
 import uvicorn
 
 from server.app import create_app
+from server.config.settings import Settings
 from server.context import ServerContext
-from server.engine_client import EngineFailedError
-from server.engine_messages import PortraitPlan
-from server.settings import Settings
+from server.engine.client import EngineFailedError
+from server.engine.messages import PortraitPlan
 
 WEBSOCKET_PING_S = 5.0
 

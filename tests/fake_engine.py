@@ -25,7 +25,7 @@ from models.errors import NoFaceError
 from models.motion import Motion, rest
 from models.shapes import FloatArray, Image
 from models.timing import SAMPLES_PER_FRAME
-from server.engine import Engine, EngineConfig, Mode, MotionLevels
+from server.engine.config import Engine, EngineConfig, Mode, MotionLevels
 
 LOOKAHEAD_FRAMES = 5
 BITS = 16

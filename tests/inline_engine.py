@@ -6,10 +6,10 @@ from typing import Any
 import cv2
 
 from models.shapes import FloatArray, Image
-from server.engine import Engine, Mode, MotionLevels
-from server.engine_messages import FeedSession, OpenSession, RewindSession
-from server.session import Session
-from server.worker_session import WorkerSession
+from server.engine.config import Engine, Mode, MotionLevels
+from server.engine.messages import FeedSession, OpenSession, RewindSession
+from server.engine.worker_session import WorkerSession
+from server.sessions.session import Session
 from tests.fake_engine import FakePortrait
 
 

@@ -5,9 +5,9 @@ import numpy as np
 from liveportrait.renderer import Portrait
 from models.images import decode_image
 from server.avatars import load_shipped
-from server.engine import Engine, MotionLevels
-from server.engine_messages import FeedSession, OpenSession
-from server.worker_session import WorkerSession
+from server.engine.config import Engine, MotionLevels
+from server.engine.messages import FeedSession, OpenSession
+from server.engine.worker_session import WorkerSession
 
 
 def spoken_session(engine: Engine) -> tuple[Portrait, WorkerSession]:

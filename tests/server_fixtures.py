@@ -18,7 +18,7 @@ from av import AudioFrame, VideoFrame
 
 from models.shapes import PcmArray
 from server.app import create_app
-from server.settings import Limits, Settings
+from server.config.settings import Limits, Settings
 from tests.fake_engine import write_config
 
 READY_LIMIT_S = 120.0

@@ -14,7 +14,7 @@ from models.shapes import FloatArray
 from models.sound import read_sound
 from models.speech_encoder import SpeechEncoder
 from models.timing import SAMPLE_RATE_HZ
-from server.engine import load_engine_config
+from server.engine.config import load_engine_config
 from tests.conftest import ROOT
 
 TAPE_SPEEDS = (1.0, 0.9, 1.1, 0.95, 1.05, 0.85)

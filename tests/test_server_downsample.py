@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from models.shapes import PcmArray
-from server.downsample import MARGIN_SAMPLES, encoder_block
-from server.media_time import PACKET_SAMPLES
+from server.voice.downsample import MARGIN_SAMPLES, encoder_block
+from server.voice.media_time import PACKET_SAMPLES
 
 
 def sine(hz: float, samples: int) -> PcmArray:

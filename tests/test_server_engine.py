@@ -4,8 +4,8 @@ import pytest
 
 from models.errors import ConfigError
 from server.avatars import load_shipped
-from server.engine import build_engine, load_engine_config
-from server.engine_warmup import warm_up
+from server.engine.config import build_engine, load_engine_config
+from server.engine.warmup import warm_up
 from tests.fake_engine import SIZE, write_config
 
 
@@ -30,7 +30,7 @@ def test_a_bad_engine_file_is_a_clear_error(tmp_path: Path, text: str) -> None:
 def test_a_factory_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
     config = load_engine_config(str(write_config(tmp_path)))
     with pytest.raises(ConfigError, match="cannot find"):
-        build_engine(config.model_copy(update={"factory": "server.engine:nothing"}))
+        build_engine(config.model_copy(update={"factory": "server.engine.config:nothing"}))
 
 
 def test_a_renderer_of_another_size_is_refused(tmp_path: Path) -> None:

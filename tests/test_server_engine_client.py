@@ -13,13 +13,13 @@ import pytest
 from liveportrait.output import OutputChoices
 from models.errors import NoFaceError, NotAnImageError
 from server.avatars import load_shipped
-from server.engine import MotionLevels, load_engine_config
-from server.engine_client import EngineFailedError, EngineUnavailableError, silence_limit_s
-from server.engine_messages import EngineInfo, ModeTiming, PortraitPlan
-from server.engine_pool import EnginePool, LinkPlan, NoLaneError
-from server.events import ErrorEvent
+from server.engine.client import EngineFailedError, EngineUnavailableError, silence_limit_s
+from server.engine.config import MotionLevels, load_engine_config
+from server.engine.messages import EngineInfo, ModeTiming, PortraitPlan
+from server.engine.pool import EnginePool, LinkPlan, NoLaneError
 from server.metrics import Metrics
-from server.session import Session, SessionTiming
+from server.sessions.events import ErrorEvent
+from server.sessions.session import Session, SessionTiming
 from tests.fake_engine import SIZE, read_frame_number, write_config
 from tests.test_server_engine_worker import dark_png
 

@@ -8,8 +8,9 @@ import pytest
 
 from models.motion import Motion
 from server.avatars import load_shipped
-from server.engine import Engine, MotionLevels, build_engine, load_engine_config
-from server.engine_messages import (
+from server.engine.config import Engine, MotionLevels, build_engine, load_engine_config
+from server.engine.frame_ring import FrameRing
+from server.engine.messages import (
     CloseSession,
     Command,
     FeedSession,
@@ -24,8 +25,7 @@ from server.engine_messages import (
     SessionFailed,
     Shutdown,
 )
-from server.engine_worker import EngineWorker
-from server.frame_ring import FrameRing
+from server.engine.worker import EngineWorker
 from tests.fake_engine import SIZE, FakeGenerator, FakePortrait, FakeRenderer, write_config
 
 VOICE = np.zeros(640 * 10, np.float32)

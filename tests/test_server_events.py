@@ -1,4 +1,4 @@
-from server.events import QUEUED_EVENTS, EventHub, Pong, StateChanged, as_json
+from server.sessions.events import QUEUED_EVENTS, EventHub, Pong, StateChanged, as_json
 
 
 def test_events_become_json_with_their_type() -> None:

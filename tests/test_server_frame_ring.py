@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from server.frame_ring import RENDER_LEAD, RING_FRAMES, FrameRing
+from server.engine.frame_ring import RENDER_LEAD, RING_FRAMES, FrameRing
 
 
 def test_frames_cross_between_two_openings_of_the_ring() -> None:

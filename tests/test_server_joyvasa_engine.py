@@ -10,8 +10,8 @@ from liveportrait.animation.regions import REGION_MASKS
 from liveportrait.networks.networks import Networks
 from liveportrait.neural import engine as neural_engine
 from models.errors import ConfigError, MissingWeightsError
-from server.engine import EngineConfig, build_engine, load_engine_config
-from server.engine_factory import load_joyvasa, policy_of
+from server.engine.config import EngineConfig, build_engine, load_engine_config
+from server.engine.factory import load_joyvasa, policy_of
 from tests.neural_sessions import spoken_session
 from tests.published_joyvasa import small_joyvasa
 

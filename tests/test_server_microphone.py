@@ -3,7 +3,7 @@ import pytest
 from av import AudioFrame
 
 from models.shapes import PcmArray
-from server.microphone import MicrophoneConverter
+from server.webrtc.microphone import MicrophoneConverter
 from tests.server_fixtures import tone
 
 

@@ -12,7 +12,7 @@ from liveportrait.networks.networks import Networks
 from liveportrait.neural import engine as neural_engine
 from models.errors import EngineMismatchError, MissingWeightsError
 from server.__main__ import app
-from server.engine import Engine, EngineConfig, build_engine, load_engine_config
+from server.engine.config import Engine, EngineConfig, build_engine, load_engine_config
 from tests.conftest import ROOT
 from tests.neural_sessions import spoken_session
 

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from liveportrait.output import BlurBackground, OutputError, OutputOptions
+from server.api.output_schemas import MAX_BACKGROUND_BYTES, OutputBody, output_as_json
+from server.api.stream_protocol import BadEventError, MotionUpdate, parse_event
 from server.avatars import load_shipped
-from server.engine import load_engine_config
-from server.engine_client import KEPT_PORTRAITS, portrait_error
-from server.engine_messages import EngineInfo, ModeTiming, PortraitPlan
-from server.engine_pool import EnginePool
+from server.engine.client import KEPT_PORTRAITS, portrait_error
+from server.engine.config import load_engine_config
+from server.engine.messages import EngineInfo, ModeTiming, PortraitPlan
+from server.engine.pool import EnginePool
 from server.metrics import Metrics
-from server.output_schemas import MAX_BACKGROUND_BYTES, OutputBody, output_as_json
-from server.session import SessionTiming
-from server.stream_protocol import BadEventError, MotionUpdate, parse_event
+from server.sessions.session import SessionTiming
 from tests.fake_engine import FakeRenderer, read_frame_number, write_config
 from tests.server_fixtures import FakeServer, started_session, watching
 from tests.test_server_api import check_problem

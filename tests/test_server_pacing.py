@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from server.media_time import PACKET_SAMPLES
 from server.metrics import Metrics
-from server.pacing import SLIP_S, PacingClock, TrackPair
-from server.session import Session
-from server.tracks import QUEUED_PACKETS
+from server.sessions.session import Session
+from server.voice.media_time import PACKET_SAMPLES
+from server.webrtc.pacing import SLIP_S, PacingClock, TrackPair
+from server.webrtc.tracks import QUEUED_PACKETS
 from tests.inline_engine import InlineEngine
 from tests.test_server_session import make_session
 from tests.virtual_time import VirtualLoop, run_virtually

@@ -9,7 +9,7 @@ from aiortc.mediastreams import MediaStreamTrack
 from av import AudioFrame
 
 from models.shapes import PcmArray
-from server.media_time import PACKET_SAMPLES
+from server.voice.media_time import PACKET_SAMPLES
 from tests.fake_engine import read_frame_number, read_level
 from tests.server_fixtures import FakeServer, Watcher, started_session, tone, watching
 from tests.test_server_api import wav_bytes

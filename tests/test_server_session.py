@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.shapes import PcmArray
-from server.engine import Engine, Mode, MotionLevels
-from server.engine_messages import ModeTiming
-from server.events import (
+from server.engine.config import Engine, Mode, MotionLevels
+from server.engine.messages import ModeTiming
+from server.engine.worker_session import BLEND_FRAMES
+from server.sessions.events import (
     ErrorEvent,
     Event,
     Listener,
@@ -19,9 +20,8 @@ from server.events import (
     SpeechStarted,
     StateChanged,
 )
-from server.media_time import PACKET_SAMPLES, SAMPLES_PER_PICTURE
-from server.session import PacedMedia, Session, SessionTiming
-from server.worker_session import BLEND_FRAMES
+from server.sessions.session import PacedMedia, Session, SessionTiming
+from server.voice.media_time import PACKET_SAMPLES, SAMPLES_PER_PICTURE
 from tests.fake_engine import (
     FakeGenerator,
     FakeRenderer,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigError
-from server.settings import is_loopback, load_settings
+from server.config.settings import is_loopback, load_settings
 
 
 def write(folder: Path, text: str) -> Path:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.shapes import PcmArray
-from server.speech_queue import PREBUFFER_SAMPLES, SpeechQueue, SpeechQueueFullError
+from server.voice.speech_queue import PREBUFFER_SAMPLES, SpeechQueue, SpeechQueueFullError
 
 
 def ramp(samples: int) -> PcmArray:

@@ -20,8 +20,8 @@ from liveportrait.animation.sliders import SLIDER_RANGES, SliderSettings
 from liveportrait.bench.report import SEEDED_LABEL, BenchReport, BenchRow
 from models.errors import ConfigError
 from models.images import decode_image
-from server.body_limit import BodyLimit
-from server.settings import Settings, load_settings
+from server.api.body_limit import BodyLimit
+from server.config.settings import Settings, load_settings
 from server.studio import host as studio_host
 from server.studio.animate_form import job_of
 from server.studio.bench_results import HEADERS, committed_results, read_result

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.shapes import FloatArray, PcmArray
-from server.media_time import PACKET_SAMPLES
-from server.timeline import VoiceTimeline
+from server.voice.media_time import PACKET_SAMPLES
+from server.voice.timeline import VoiceTimeline
 
 
 def noise(samples: int, seed: int = 1) -> PcmArray:

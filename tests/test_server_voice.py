@@ -2,8 +2,8 @@ import itertools
 
 import numpy as np
 
-from server.media_time import PACKET_SAMPLES, from_ms
-from server.voice import JITTER_SAMPLES, SessionVoice
+from server.voice.media_time import PACKET_SAMPLES, from_ms
+from server.voice.session_voice import JITTER_SAMPLES, SessionVoice
 from tests.server_fixtures import tone
 
 QUIET = np.zeros(PACKET_SAMPLES, np.int16)

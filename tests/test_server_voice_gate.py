@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from server.voice_gate import HANGOVER_PACKETS, VoiceGate, level_dbfs
+from server.voice.gate import HANGOVER_PACKETS, VoiceGate, level_dbfs
 from tests.server_fixtures import tone
 
 QUIET = np.zeros(960, np.int16)

@@ -5,9 +5,9 @@ import pytest
 
 from models.shapes import FloatArray
 from models.timing import SAMPLES_PER_FRAME
-from server.engine import Engine, MotionLevels
-from server.engine_messages import FeedSession, OpenSession, RewindSession
-from server.worker_session import BLEND_FRAMES, CATCH_UP_FRAMES, GRID_FRAMES, WorkerSession
+from server.engine.config import Engine, MotionLevels
+from server.engine.messages import FeedSession, OpenSession, RewindSession
+from server.engine.worker_session import BLEND_FRAMES, CATCH_UP_FRAMES, GRID_FRAMES, WorkerSession
 from tests.fake_engine import LOOKAHEAD_FRAMES as LOOKAHEAD
 from tests.fake_engine import FakeGenerator, FakeRenderer
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.settings import ROOT
+from server.config.settings import ROOT
 
 COMMITTED = ROOT / "tests" / "bench" / "results"
 HEADERS = ["Step", "ms a frame", "FPS", "Speed-up", "PSNR, dB", "Peak memory, MB"]

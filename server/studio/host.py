@@ -4,9 +4,9 @@ import os
 
 from fastapi import FastAPI
 
-from server.access import is_key
+from server.api.access import is_key
 from server.avatars import SHIPPED_DIR
-from server.settings import Settings
+from server.config.settings import Settings
 from server.studio.bench_results import COMMITTED
 from server.studio.parts import DRIVING_CLIP, SAMPLE_VOICE, StudioParts
 

@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.problems import problem_response
-from server.settings import Settings
+from server.api.problems import problem_response
+from server.config.settings import Settings
 from server.studio.jobs import JobRunner
 from server.studio.parts import StudioParts
 from server.studio.preview import Preview

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.errors import ConfigError
 from server.avatars import SHIPPED_DIR, load_index
-from server.settings import ROOT, Settings
+from server.config.settings import ROOT, Settings
 from server.studio.jobs import JobRunner
 from server.studio.preview import Preview
 

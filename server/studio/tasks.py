@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:  # a job's process imports what its own task needs
     from liveportrait.animate.job import AnimateJob
     from liveportrait.bench.job import BenchJob
-    from server.offline import RenderJob
+    from server.videos.offline import RenderJob
 
 Report = Callable[[int, int, str], None]
 """Steps done, steps in all (0: not known), what is being done."""
@@ -41,7 +41,7 @@ class SpeakTask:
         import asyncio
         import time
 
-        from server.offline import render_file
+        from server.videos.offline import render_file
 
         started = time.monotonic()
         frames = 0

@@ -4,7 +4,6 @@ from typing import Any
 
 import gradio as gr
 
-from server.offline import RenderJob
 from server.studio.parts import SAMPLE_VOICE, StudioParts, existing_file
 from server.studio.tasks import SpeakTask
 from server.studio.widgets import (
@@ -16,6 +15,7 @@ from server.studio.widgets import (
     result_output,
     run_task,
 )
+from server.videos.offline import RenderJob
 
 
 def voice_tab(parts: StudioParts) -> None:

@@ -38,7 +38,7 @@ _detectors: list[object] = []
 def _lip_gap(rgb: Image) -> float | None:
     """Inner lips' distance over the face's height; None without a face."""
     from models.face_landmarks import MediaPipeDetector
-    from server.settings import ROOT
+    from server.config.settings import ROOT
 
     if not _detectors:
         _detectors.append(MediaPipeDetector(ROOT / "weights" / "face_landmarker.task", max_faces=1))

@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from server.offline import RenderJob, render_file
 from server.studio.parts import DRIVING_CLIP, SAMPLE_VOICE
+from server.videos.offline import RenderJob, render_file
 
 AVATAR = "felix"
 SECONDS = 4.0

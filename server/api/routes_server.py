@@ -1,0 +1,75 @@
+"""GET /livez, /readyz, /metrics and /v1/server."""
+
+from fastapi import APIRouter, Response
+
+from dit.moods import MOOD_NAMES
+from models.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
+from models.timing import FPS
+from server.api.access import Context, KeyRequired
+from server.api.output_schemas import choices_as_json
+from server.api.stream_protocol import MAX_PCM_RATE_HZ, MIN_PCM_RATE_HZ
+from server.config.settings import VERSION
+from server.engine.client import EngineUnavailableError
+from server.engine.config import MODES
+from server.metrics import CONTENT_TYPE
+
+router = APIRouter()
+
+
+@router.get("/livez", tags=["health"])
+async def livez() -> dict[str, str]:
+    """The process is alive."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", tags=["health"])
+async def readyz(context: Context) -> dict[str, str]:
+    """The engine is loaded and warmed up; 503 before that."""
+    if not context.pool.client.ready:
+        raise EngineUnavailableError("the engine is still loading")
+    return {"status": "ready"}
+
+
+@router.get("/metrics", tags=["health"], dependencies=[KeyRequired])
+async def metrics(context: Context) -> Response:
+    """Prometheus text."""
+    return Response(context.metrics.exposition(), media_type=CONTENT_TYPE)
+
+
+@router.get("/v1/server", tags=["server"], dependencies=[KeyRequired])
+async def describe(context: Context) -> dict[str, object]:
+    """What this server is and what it accepts."""
+    settings, info = context.settings, context.pool.info
+    config = context.pool.config
+    return {
+        "name": "visavis",
+        "version": VERSION,
+        "ready": context.pool.client.ready,
+        "engine": config.name,
+        "device": info.device if info else None,
+        "fps": FPS,
+        "width": config.width,
+        "height": config.height,
+        "limits": {
+            "max_sessions": settings.limits.max_sessions,
+            "max_image_bytes": MAX_IMAGE_BYTES,
+            "max_image_side_px": MAX_SIDE_PX,
+            "max_audio_bytes": settings.limits.max_audio_bytes,
+            "max_speech_s": settings.limits.max_speech_s,
+            "idle_timeout_s": settings.limits.idle_timeout_s,
+            "max_duration_s": settings.limits.max_duration_s,
+            "pcm_rates_hz": [MIN_PCM_RATE_HZ, MAX_PCM_RATE_HZ],
+        },
+        "output": choices_as_json(info.choices) if info else None,
+        "moods": list(MOOD_NAMES),
+        "modes": list(MODES),
+        "voice_in": ["mic", "api", "both"],
+        "text_to_speech": False,
+        "studio": settings.studio_open,
+        "ice_servers": ice_servers(context),
+    }
+
+
+def ice_servers(context: Context) -> list[dict[str, object]]:
+    """For the client's RTCPeerConnection."""
+    return [server.model_dump(exclude_none=True) for server in context.settings.ice_servers]

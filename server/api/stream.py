@@ -1,0 +1,206 @@
+"""WS /v1/sessions/{id}/stream: voice in, events out."""
+
+import asyncio
+import contextlib
+import hmac
+import json
+from dataclasses import replace
+
+import structlog
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from models.errors import VisavisError
+from models.timing import FPS
+from server.api.access import bearer, is_key
+from server.api.problems import ApiError
+from server.api.stream_protocol import (
+    BadEventError,
+    MotionUpdate,
+    PcmConverter,
+    Ping,
+    SpeechAppend,
+    SpeechEnd,
+    SpeechInterrupt,
+    SpeechStart,
+    decode_base64,
+    parse_event,
+)
+from server.context import ServerContext
+from server.sessions.events import (
+    ErrorEvent,
+    Event,
+    Listener,
+    Pong,
+    SessionEnded,
+    SessionReady,
+    as_json,
+)
+from server.sessions.registry import LiveSession
+from server.voice.speech_queue import SpeechQueueFullError, Utterance
+
+log = structlog.get_logger(__name__)
+
+router = APIRouter()
+
+BAD_EVENTS_IN_A_ROW = 10
+CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_SLOW = 1000, 1008, 1013
+SEND_LIMIT_S = 5.0
+
+
+@router.websocket("/v1/sessions/{session_id}/stream")
+async def stream(socket: WebSocket, session_id: str, token: str = "") -> None:
+    """Open for the session's token, or a key as the bearer."""
+    context: ServerContext = socket.app.state.context
+    live = _allowed(context, socket, session_id, token)
+    await socket.accept()
+    if live is None:
+        await socket.close(CLOSE_POLICY, "no such session, or a wrong token")
+        return
+    listener = live.session.events.listen()
+    listener.offer(
+        SessionReady(
+            session_id,
+            live.session.state,
+            FPS,
+            *live.size,
+            live.session.picture_delay_ms,
+        )
+    )
+    reader = asyncio.create_task(_Reader(socket, live, listener).run())
+    writer = asyncio.create_task(_write(socket, listener))
+    try:
+        await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        code, reason = _outcome(reader, writer)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+            async with asyncio.timeout(SEND_LIMIT_S):
+                await socket.close(code, reason)
+    finally:
+        live.session.events.leave(listener)
+        reader.cancel()
+        writer.cancel()
+        await asyncio.gather(reader, writer, return_exceptions=True)
+
+
+def _allowed(
+    context: ServerContext, socket: WebSocket, session_id: str, token: str
+) -> LiveSession | None:
+    try:
+        live = context.sessions.get(session_id)
+    except ApiError:
+        return None
+    given = bearer(socket)
+    by_key = bool(given) and is_key(given, context.settings.api_keys)
+    by_token = hmac.compare_digest((token or given).encode(), live.token.encode())
+    return live if by_key or by_token else None
+
+
+def _outcome(
+    reader: "asyncio.Task[tuple[int, str]]", writer: "asyncio.Task[tuple[int, str]]"
+) -> tuple[int, str]:
+    for task in (reader, writer):
+        if task.done() and task.exception() is None:
+            return task.result()
+    return CLOSE_NORMAL, ""
+
+
+async def _write(socket: WebSocket, listener: Listener) -> tuple[int, str]:
+    """Send events until the session ends; a reader that does not keep up is let go."""
+    try:
+        while (event := await listener.next()) is not None:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                await socket.send_text(json.dumps(as_json(event)))
+            if isinstance(event, SessionEnded):
+                return CLOSE_NORMAL, event.reason
+    except TimeoutError:
+        pass
+    return CLOSE_TOO_SLOW, "events were not read in time"
+
+
+class _Reader:
+    """The client's side of one socket: at most one speech is open at a time."""
+
+    def __init__(self, socket: WebSocket, live: LiveSession, listener: Listener) -> None:
+        self._socket = socket
+        self._live = live
+        self._listener = listener
+        self._utterance: Utterance | None = None
+        self._converter: PcmConverter | None = None
+        self._bad_in_a_row = 0
+        self._full = False
+
+    async def run(self) -> tuple[int, str]:
+        """Until the client leaves or sends nothing but nonsense; returns the close code."""
+        try:
+            while True:
+                message = await self._socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return CLOSE_NORMAL, ""
+                self._live.touch()
+                try:
+                    self._take(message)
+                    self._bad_in_a_row = 0
+                except SpeechQueueFullError as error:
+                    self._report_full(error)
+                except VisavisError as error:
+                    self._bad_in_a_row += 1
+                    self._tell(ErrorEvent(error.code, str(error)))
+                    if self._bad_in_a_row >= BAD_EVENTS_IN_A_ROW:
+                        return CLOSE_POLICY, f"{BAD_EVENTS_IN_A_ROW} bad events in a row"
+        finally:
+            self._end_speech()
+
+    def _take(self, message: "dict[str, object] | object") -> None:
+        assert isinstance(message, dict)
+        data, text = message.get("bytes"), message.get("text")
+        if isinstance(data, bytes):
+            self._append(data)
+            return
+        event = parse_event(str(text))
+        session = self._live.session
+        match event:
+            case SpeechStart():
+                self._begin(event)
+            case SpeechAppend():
+                self._append(decode_base64(event.audio))
+            case SpeechEnd():
+                if self._utterance is None:
+                    raise BadEventError("speech.end without speech.start")
+                self._end_speech()
+            case SpeechInterrupt():
+                self._utterance = self._converter = None
+                session.interrupt()
+            case MotionUpdate():
+                given = event.model_dump(exclude_unset=True, exclude={"type"})
+                self._live.session.set_levels(replace(session.levels, **given))
+            case Ping():
+                self._tell(Pong())
+
+    def _begin(self, event: SpeechStart) -> None:
+        if self._live.plan.voice_in == "mic":
+            raise ApiError("forbidden", 'this session\'s voice_in is "mic"')
+        self._end_speech()
+        self._full = False
+        self._converter = PcmConverter(event.sample_rate)
+        self._utterance = self._live.session.begin_speech(event.speech_id)
+
+    def _append(self, data: bytes) -> None:
+        if self._utterance is None or self._converter is None:
+            raise BadEventError("voice without speech.start")
+        self._live.session.voice.queue.add(self._utterance, self._converter.push(data))
+
+    def _end_speech(self) -> None:
+        if self._utterance is not None and self._converter is not None:
+            with contextlib.suppress(SpeechQueueFullError):
+                self._live.session.voice.queue.add(self._utterance, self._converter.finish())
+            self._utterance.closed = True
+        self._utterance = self._converter = None
+
+    def _report_full(self, error: SpeechQueueFullError) -> None:
+        """Once per speech: a fast sender would get one for every packet."""
+        if not self._full:
+            self._full = True
+            self._tell(ErrorEvent(error.code, str(error)))
+
+    def _tell(self, event: Event) -> None:
+        """To this client alone."""
+        self._listener.offer(event)

@@ -1,0 +1,1 @@
+"""Everything the server can be told, typed once."""

@@ -1,0 +1,241 @@
+"""Sessions on one engine worker: who owns which lane of the ring, and who gets which reply."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from models.errors import VisavisError
+from models.shapes import FloatArray, Image
+from server.engine.client import EngineClient, EngineFailedError, portrait_error
+from server.engine.config import EngineConfig, Mode, MotionLevels
+from server.engine.frame_ring import FrameRing
+from server.engine.messages import (
+    CloseSession,
+    EngineInfo,
+    FeedSession,
+    FramesReady,
+    Heartbeat,
+    MotionReady,
+    OpenSession,
+    PortraitFacts,
+    PortraitPlan,
+    PortraitPrepared,
+    PortraitRefused,
+    Reply,
+    RewindSession,
+    SessionFailed,
+    SetLevels,
+)
+from server.metrics import Metrics
+
+REOPENINGS = 3  # of one session that the engine cannot go on with
+
+log = structlog.get_logger(__name__)
+
+
+class EngineListener(Protocol):
+    """What a session hears from its engine."""
+
+    motion_ms: float
+    render_ms: float
+
+    def frame_rendered(self, frame: int, revision: int) -> None:
+        """A frame lies in the ring."""
+
+    def engine_lost(self, message: str) -> None:
+        """The engine forgot the session."""
+
+    def engine_back(self) -> None:
+        """The engine can be opened again."""
+
+
+class NoLaneError(VisavisError):
+    """Every lane of the ring is taken."""
+
+    code = "at_capacity"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlan:
+    """What does not change while a session lives."""
+
+    session_id: str
+    portrait: PortraitPlan
+    size: tuple[int, int]  # of its pictures, width and height
+    mode: Mode
+    seed: int
+
+
+class PooledEngine:
+    """One session's link to the worker (session.EngineLink)."""
+
+    def __init__(self, pool: "EnginePool", plan: LinkPlan, lane: int) -> None:
+        self.plan = plan
+        self.lane = lane
+        self.failures = 0
+        self.listener: EngineListener | None = None
+        self._pool = pool
+
+    def open(self, start_frame: int, revision: int, levels: MotionLevels) -> None:
+        """Begin a motion stream at ``start_frame``."""
+        self._pool.client.send(
+            OpenSession(
+                session_id=self.plan.session_id,
+                portrait_id=self.plan.portrait.portrait_id,
+                lane=self.lane,
+                start_frame=start_frame,
+                revision=revision,
+                mode=self.plan.mode,
+                seed=self.plan.seed,
+                levels=levels,
+            )
+        )
+
+    def feed(self, voice: FloatArray, played_frame: int, render_until: int) -> None:
+        """More voice [n] at 16 kHz, and leave to render."""
+        self._pool.client.send(FeedSession(self.plan.session_id, voice, played_frame, render_until))
+
+    def rewind(self, frame: int, revision: int, *, to_rest: bool) -> None:
+        """Forget voice and motion from ``frame`` on."""
+        self._pool.client.send(RewindSession(self.plan.session_id, frame, revision, to_rest))
+
+    def set_levels(self, levels: MotionLevels) -> None:
+        """Change the motion's levels."""
+        self._pool.client.send(SetLevels(self.plan.session_id, levels))
+
+    def picture(self, frame: int) -> Image:
+        """The I420 picture [H * 3 / 2, W] of a rendered frame, in the ring."""
+        return self._pool.ring.slot(self.lane, frame, self.plan.size)
+
+    def close(self) -> None:
+        """Forget the session; its lane is free again."""
+        self._pool.release(self)
+
+
+class EnginePool:
+    """Lanes, links and replies. ``failed`` resolves when there will be no engine."""
+
+    def __init__(
+        self, config: EngineConfig, lanes: int, warm_image: bytes, metrics: Metrics
+    ) -> None:
+        self.config = config
+        self.ring = FrameRing(lanes)
+        self.client = EngineClient(config, self.ring.name, lanes, warm_image)
+        self.client.on_reply = self._take
+        self.client.on_lost = self._lost
+        self.client.on_ready = self._ready
+        self.client.on_failed = self._gone
+        self.failed: asyncio.Future[EngineFailedError] = asyncio.get_running_loop().create_future()
+        self._metrics = metrics
+        self._free_lanes = list(range(lanes))
+        self._links: dict[str, PooledEngine] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def info(self) -> EngineInfo | None:
+        """The loaded engine, once there is one."""
+        return self.client.info
+
+    async def prepare(self, plan: PortraitPlan) -> PortraitFacts:
+        """Make a portrait known to the worker.
+
+        Raises PortraitError, EngineUnavailableError, and OutputError for what the engine cannot do.
+        """
+        if self.info is not None:
+            self.info.choices.check(plan.output, self.config.name)
+        return await self.client.prepare(plan)
+
+    def forget(self, avatar_id: str) -> None:
+        """An avatar was deleted; running sessions keep theirs."""
+        self.client.forget(avatar_id)
+
+    def link(self, plan: LinkPlan) -> PooledEngine:
+        """A lane for a new session. Raises NoLaneError."""
+        if not self._free_lanes:
+            raise NoLaneError("every place is taken; try again when a session has ended")
+        link = PooledEngine(self, plan, self._free_lanes.pop(0))
+        self._links[plan.session_id] = link
+        return link
+
+    def release(self, link: PooledEngine) -> None:
+        """The session is over."""
+        if self._links.pop(link.plan.session_id, None) is not None:
+            self.client.send(CloseSession(link.plan.session_id))
+            self._free_lanes.append(link.lane)
+
+    async def close(self) -> None:
+        """End the worker and free the ring."""
+        for task in self._tasks:
+            task.cancel()
+        await self.client.close()
+        self.ring.close()
+
+    def _take(self, reply: Reply) -> None:
+        match reply:
+            case FramesReady():
+                self._frames_ready(reply)
+            case MotionReady():
+                self._metrics.motion_s.observe(reply.motion_ms / 1000)
+                self._metrics.motion_frames.inc(reply.frames)
+                if listener := self._listener(reply.session_id):
+                    listener.motion_ms = reply.motion_ms
+            case PortraitPrepared():
+                self.client.answer(reply.request_id, reply.facts)
+            case PortraitRefused():
+                self.client.answer(reply.request_id, portrait_error(reply.code, reply.message))
+            case SessionFailed():
+                log.error("engine_session_failed", session=reply.session_id, reason=reply.message)
+                if link := self._links.get(reply.session_id):
+                    self._reopen(link, "the engine lost this session and starts it again")
+            case Heartbeat():
+                self._metrics.waiting_frames.set(reply.waiting_frames)
+
+    def _frames_ready(self, reply: FramesReady) -> None:
+        per_frame_ms = reply.render_ms / len(reply.frames)
+        self._metrics.render_s.observe(per_frame_ms / 1000)
+        self._metrics.batch_frames.observe(len(reply.frames))
+        for rendered in reply.frames:
+            if listener := self._listener(rendered.session_id):
+                listener.render_ms = per_frame_ms
+                listener.frame_rendered(rendered.frame, rendered.revision)
+
+    def _listener(self, session_id: str) -> EngineListener | None:
+        link = self._links.get(session_id)
+        return link.listener if link else None
+
+    def _lost(self) -> None:
+        self._metrics.engine_restarts.inc()
+        for link in self._links.values():
+            if link.listener:
+                link.listener.engine_lost("the engine died and is being restarted")
+
+    def _ready(self) -> None:
+        for link in list(self._links.values()):
+            self._keep(link)
+
+    def _reopen(self, link: PooledEngine, message: str) -> None:
+        link.failures += 1
+        if link.listener:
+            link.listener.engine_lost(message)
+        if link.failures <= REOPENINGS:
+            self._keep(link)
+
+    def _keep(self, link: PooledEngine) -> None:
+        task = asyncio.get_running_loop().create_task(self._bring_back(link))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _bring_back(self, link: PooledEngine) -> None:
+        try:
+            await self.client.prepare(link.plan.portrait)
+        except VisavisError as error:
+            log.error("engine_reopen_failed", session=link.plan.session_id, reason=str(error))
+            return
+        if link.listener and link.plan.session_id in self._links:
+            link.listener.engine_back()
+
+    def _gone(self, error: EngineFailedError) -> None:
+        if not self.failed.done():
+            self.failed.set_result(error)

@@ -1,0 +1,1 @@
+"""Sessions: the media clock, its events, and who may have one."""

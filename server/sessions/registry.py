@@ -1,0 +1,255 @@
+"""All sessions of a server: who may start one, who has ended, what each one holds."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import structlog
+
+from liveportrait.output import OutputOptions
+from server.api.output_schemas import output_as_json
+from server.api.problems import ApiError
+from server.avatars import Avatar
+from server.config.settings import Limits, Settings
+from server.engine.config import Mode, MotionLevels
+from server.engine.messages import PortraitPlan
+from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
+from server.metrics import Metrics
+from server.sessions.events import SessionEnded, as_json
+from server.sessions.session import Session, SessionTiming
+from server.webrtc.pacing import PacingClock
+from server.webrtc.peer import Peer
+
+log = structlog.get_logger(__name__)
+
+_WATCH_S = 1.0
+
+VoiceIn = Literal["mic", "api", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a client asked for, within the limits."""
+
+    avatar: Avatar
+    mode: Mode
+    voice_in: VoiceIn
+    levels: MotionLevels
+    output: OutputOptions
+    seed: int
+    idle_timeout_s: float
+    max_duration_s: float
+
+
+class LiveSession:
+    """A session with its clock, its connection and its time to live."""
+
+    def __init__(
+        self,
+        session_id: str,
+        plan: SessionPlan,
+        link: PooledEngine,
+        session: Session,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self.session_id = session_id
+        self.token = secrets.token_urlsafe(24)
+        self.plan = plan
+        self.session = session
+        self.clock = PacingClock(session, metrics)
+        self.created_at = datetime.now(UTC)
+        self.expires_at = self.created_at + timedelta(seconds=plan.max_duration_s)
+        self._link = link
+        self._settings = settings
+        self._metrics = metrics
+        self._peer: Peer | None = None
+        self._offered = asyncio.Lock()
+        self._born = self._active = time.monotonic()
+        self._lost_at: float | None = None
+        self._ever_connected = False
+        self._ended = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures."""
+        return self._link.plan.size
+
+    @property
+    def connected(self) -> bool:
+        """A client watches."""
+        return self._peer is not None and self._peer.connected
+
+    def touch(self) -> None:
+        """The client has asked for something."""
+        self._active = time.monotonic()
+
+    async def answer(self, offer_sdp: str) -> str:
+        """Connect a client, in place of the one before. Raises BadSdpError."""
+        self.touch()
+        async with self._offered:
+            offered_at = time.monotonic()
+            tracks = self.clock.new_tracks()
+            takes_voice = self.plan.voice_in != "api"
+            peer = Peer(
+                tracks,
+                self._settings.ice_servers,
+                self.session.push_microphone if takes_voice else None,
+            )
+
+            def connected() -> None:
+                self._ever_connected = True
+                self._lost_at = None
+                self._metrics.connect_s.observe(time.monotonic() - offered_at)
+                self.clock.on_first_frame = lambda: self._metrics.first_frame_s.observe(
+                    time.monotonic() - offered_at
+                )
+                self.clock.attach(tracks)
+
+            def lost() -> None:
+                self.clock.detach(tracks)
+                if self._peer is peer:
+                    self._lost_at = time.monotonic()
+
+            peer.on_connected, peer.on_lost = connected, lost
+            sdp = await peer.answer(offer_sdp)
+            if self._ended:
+                await peer.close()
+                raise ApiError("not_found", "the session has ended")
+            before, self._peer = self._peer, peer
+            if before is not None:
+                self.clock.detach(before.tracks)
+                await before.close()
+            return sdp
+
+    def over(self, limits: Limits) -> str | None:
+        """Why the session must end now, if it must."""
+        now = time.monotonic()
+        if self.session.state == "speaking":
+            self._active = now
+        if self.clock.failed:
+            return "internal_error"
+        if datetime.now(UTC) >= self.expires_at:
+            return "max_duration"
+        if now - self._active > self.plan.idle_timeout_s:
+            return "idle_timeout"
+        if self._lost_at is not None and now - self._lost_at > limits.lost_client_grace_s:
+            return "client_lost"
+        if not self._ever_connected and now - self._born > limits.connect_timeout_s:
+            return "never_connected"
+        return None
+
+    async def end(self, reason: str) -> None:
+        """Free everything."""
+        self._ended = True
+        self.session.events.publish(SessionEnded(reason))
+        await self.clock.stop()
+        if self._peer is not None:
+            await self._peer.close()
+        self._link.close()
+
+    def as_json(self) -> dict[str, object]:
+        """The API's form."""
+        return {
+            "id": self.session_id,
+            "avatar_id": self.plan.avatar.avatar_id,
+            "mode": self.plan.mode,
+            "voice_in": self.plan.voice_in,
+            "output": output_as_json(self.plan.output),
+            "width": self.size[0],
+            "height": self.size[1],
+            "state": self.session.state,
+            "connected": self.connected,
+            "created_at": self.created_at.isoformat(),
+            "expires_at": self.expires_at.isoformat(),
+            "media_ms": self.session.stats.media_ms,
+            "stats": as_json(self.session.stats),
+        }
+
+
+class SessionRegistry:
+    """Starts, finds and ends sessions; once a second it looks who is over."""
+
+    def __init__(self, pool: EnginePool, settings: Settings, metrics: Metrics) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._metrics = metrics
+        self.decoding = asyncio.Semaphore(2)  # sound files decoded at the same time
+        self._sessions: dict[str, LiveSession] = {}
+        self._janitor: asyncio.Task[None] | None = None
+
+    def all(self) -> list[LiveSession]:
+        """Every running session."""
+        return list(self._sessions.values())
+
+    def get(self, session_id: str) -> LiveSession:
+        """Raises ApiError ``not_found``."""
+        if session_id not in self._sessions:
+            raise ApiError("not_found", f"there is no session {session_id!r}; it may have ended")
+        return self._sessions[session_id]
+
+    async def start(self, plan: SessionPlan) -> LiveSession:
+        """A new session, its first idle pictures under way. Raises NoLaneError, PortraitError,
+        OutputError, EngineUnavailableError."""
+        portrait = PortraitPlan(plan.avatar.avatar_id, plan.avatar.image, plan.output)
+        facts = await self._pool.prepare(portrait)
+        info = self._pool.info
+        assert info is not None
+        session_id = f"s_{secrets.token_hex(8)}"
+        try:
+            link = self._pool.link(LinkPlan(session_id, portrait, facts.size, plan.mode, plan.seed))
+        except NoLaneError:
+            self._metrics.sessions_refused.inc()
+            raise
+        session = Session(
+            engine=link,
+            timing=SessionTiming.for_engine(info.timing(plan.mode), info.larger_ms(facts.size)),
+            mode=plan.mode,
+            levels=plan.levels,
+            max_speech_s=self._settings.limits.max_speech_s,
+        )
+        link.listener = session
+        session.prime()
+        live = LiveSession(session_id, plan, link, session, self._settings, self._metrics)
+        self._sessions[session_id] = live
+        self._metrics.sessions_started.inc()
+        self._metrics.sessions.set(len(self._sessions))
+        log.info("session_started", session=session_id, avatar=plan.avatar.avatar_id)
+        return live
+
+    async def end(self, session_id: str, reason: str) -> None:
+        """End one session; one that is gone already is no error."""
+        live = self._sessions.pop(session_id, None)
+        if live is None:
+            return
+        self._metrics.sessions.set(len(self._sessions))
+        log.info("session_ended", session=session_id, reason=reason)
+        await live.end(reason)
+
+    def watch(self) -> None:
+        """Begin to look after the sessions."""
+        self._janitor = asyncio.get_running_loop().create_task(self._watch(time.monotonic))
+
+    async def close(self) -> None:
+        """End them all."""
+        if self._janitor is not None:
+            self._janitor.cancel()
+        for session_id in list(self._sessions):
+            await self.end(session_id, "server_stopped")
+
+    async def _watch(self, now: Callable[[], float]) -> None:
+        sampled = now()
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            elapsed = now() - sampled
+            sampled = now()
+            self._metrics.loop_lag_s.set(max(0.0, elapsed - _WATCH_S))
+            self._metrics.engine_queue.set(self._pool.client.queued_commands)
+            for live in self.all():
+                live.session.events.publish(live.session.sample_stats(elapsed))
+                if reason := live.over(self._settings.limits):
+                    await self.end(live.session_id, reason)

@@ -1,0 +1,315 @@
+"""A session: one face, one voice, one media clock. No input or output of its own.
+
+Whoever drives it calls ``tick`` once per 20 ms of media time: the pacing clock in real time, the
+offline renderer as fast as pictures come. The playout position only ever moves by ticks.
+"""
+
+import asyncio
+import math
+import secrets
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.shapes import FloatArray, Image, PcmArray
+from models.timing import FPS, FRAME_MS
+from server.engine.config import Mode, MotionLevels
+from server.engine.frame_ring import RENDER_LEAD
+from server.engine.messages import ModeTiming
+from server.sessions.events import (
+    ErrorEvent,
+    EventHub,
+    SpeechEnded,
+    SpeechInterrupted,
+    SpeechStarted,
+    State,
+    StateChanged,
+    Stats,
+)
+from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, SAMPLES_PER_PICTURE, from_ms, to_ms
+from server.voice.session_voice import JITTER_SAMPLES, InterruptedSpeech, SessionVoice, queued_ms
+from server.voice.speech_queue import Utterance
+
+_COMPUTE_MARGIN = 1.5  # a busy machine's hop against the warm-up's
+_MAX_COMPUTE_MS = 200.0  # a machine that is slower than this cannot keep up anyway
+_INTERRUPT_LEAD_FRAMES = 1  # the picture that is on its way already
+_KEPT_REWINDS = 8
+
+
+class EngineLink(Protocol):
+    """What a session asks of the engine worker; frames are numbers of the media clock."""
+
+    def open(self, start_frame: int, revision: int, levels: MotionLevels) -> None:
+        """Begin a motion stream at ``start_frame``."""
+
+    def feed(self, voice: FloatArray, played_frame: int, render_until: int) -> None:
+        """More voice [n] at 16 kHz, and leave to render."""
+
+    def rewind(self, frame: int, revision: int, *, to_rest: bool) -> None:
+        """Forget voice and motion from ``frame`` on."""
+
+    def set_levels(self, levels: MotionLevels) -> None:
+        """Change the motion's levels."""
+
+    def picture(self, frame: int) -> Image:
+        """The I420 picture [H * 3 / 2, W] of a rendered frame, in memory that is reused soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTiming:
+    """How far ahead of the playout point voice is written, in frames; fixed for a session."""
+
+    ahead_frames: int  # the picture's delay
+    lead_in_frames: int  # a new motion can show this soon after the playout point
+
+    @classmethod
+    def for_engine(cls, timing: ModeTiming, larger_ms: float = 0.0) -> "SessionTiming":
+        """As small as the engine's need for voice, jitter and the machine's speed allow.
+
+        ``larger_ms``: what a picture of this session takes longer than a usual one.
+        """
+        compute_ms = min((timing.hop_ms + larger_ms) * _COMPUTE_MARGIN, _MAX_COMPUTE_MS)
+        margin_ms = to_ms(JITTER_SAMPLES) + PACKET_MS + compute_ms
+        return cls(
+            ahead_frames=timing.delay_frames + 1 + math.ceil(margin_ms / FRAME_MS),
+            lead_in_frames=1 + math.ceil(compute_ms / FRAME_MS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PacedMedia:
+    """What is played now: 20 ms of sound [960], and at the edge of a frame its picture."""
+
+    position: int  # samples at 48 kHz
+    sound: PcmArray
+    picture_due: bool
+    picture: Image | None  # None although due: late, show the one before again
+
+
+class Session:
+    """See the module. Every method runs on the event loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        engine: EngineLink,
+        timing: SessionTiming,
+        mode: Mode,
+        levels: MotionLevels,
+        max_speech_s: float,
+    ) -> None:
+        self.timing = timing
+        self.mode = mode
+        self.events = EventHub()
+        self.voice = SessionVoice(from_ms(max_speech_s * 1000), new_speech_id)
+        self.position = 0
+        self.state: State = "idle"
+        self.picture_ready = asyncio.Event()  # the picture of ``frame`` is in the ring
+        self.frames_sent = 0
+        self.frames_late = 0
+        self.motion_ms = 0.0
+        self.render_ms = 0.0
+        self.queue_ms = 0
+        self._engine = engine
+        self.levels = levels
+        self._engine_up = False
+        self._revision = 0
+        self._rewinds: deque[tuple[int, int]] = deque(maxlen=_KEPT_REWINDS)  # (revision, frame)
+        self._start_frame = 0
+        self._ready: set[int] = set()
+        self.stats = self._figures(0.0)
+        self._open_engine(0)
+
+    @property
+    def frame(self) -> int:
+        """The frame at the playout point."""
+        return self.position // SAMPLES_PER_PICTURE
+
+    @property
+    def picture_due(self) -> bool:
+        """The next tick is at the edge of a frame."""
+        return self.position % SAMPLES_PER_PICTURE == 0
+
+    @property
+    def picture_delay_ms(self) -> int:
+        """From a voice's arrival to its picture and sound."""
+        return self.timing.ahead_frames * FRAME_MS
+
+    def prime(self) -> None:
+        """Write the first silence, so that idle pictures are there before the clock starts."""
+        self.voice.fill(self._target)
+        self._feed()
+
+    def tick(self) -> PacedMedia:
+        """Move the media clock on by 20 ms and return what is to be played in them."""
+        position = self.position
+        self.voice.fill(self._target)
+        self._pass_marks(position)
+        self._feed()
+        sound = self.voice.timeline.read(position, PACKET_SAMPLES)
+        picture_due = self.picture_due
+        picture = self._take_picture(self.frame) if picture_due else None
+        self._update_state()
+        self.position += PACKET_SAMPLES
+        self._update_picture_ready()
+        return PacedMedia(position, sound, picture_due, picture)
+
+    def push_microphone(self, pcm: PcmArray) -> None:
+        """Voice [n] at 48 kHz, just arrived."""
+        self.voice.push_microphone(pcm, self._target)
+
+    def say(self, pcm: PcmArray, speech_id: str | None = None) -> str:
+        """Queue a whole speech [n] at 48 kHz; returns its id. Raises SpeechQueueFullError.
+
+        When nobody speaks, idle motion that was planned ahead gives way to it.
+        """
+        was_quiet = self.voice.quiet
+        utterance = self.voice.queue.open(speech_id or new_speech_id())
+        utterance.closed = True
+        try:
+            self.voice.queue.add(utterance, pcm)
+        except Exception:
+            self.voice.queue.remove(utterance)
+            raise
+        if was_quiet:
+            self._pull_forward()
+        return utterance.speech_id
+
+    def begin_speech(self, speech_id: str | None = None) -> Utterance:
+        """A speech whose voice will arrive piece by piece, through ``voice.queue.add``."""
+        return self.voice.queue.open(speech_id or new_speech_id())
+
+    def interrupt(self) -> InterruptedSpeech | None:
+        """Silence now, the face to rest; returns what was being heard (or was next)."""
+        resume = max(self._start_frame, self.frame + _INTERRUPT_LEAD_FRAMES)
+        self._feed()
+        cut = self.voice.interrupt(self.position, resume * SAMPLES_PER_PICTURE)
+        self._rewind(resume, to_rest=True)
+        for speech in cut:
+            self.events.publish(SpeechInterrupted(speech.speech_id, to_ms(speech.heard)))
+        self._update_state()
+        return cut[0] if cut else None
+
+    def set_levels(self, levels: MotionLevels) -> None:
+        """Change how much of each motion there is."""
+        self.levels = levels
+        if self._engine_up:
+            self._engine.set_levels(levels)
+
+    def frame_rendered(self, frame: int, revision: int) -> None:
+        """The engine has put a frame into the ring."""
+        superseded = any(later > revision and frame >= start for later, start in self._rewinds)
+        if not superseded and frame >= self.frame:
+            self._ready.add(frame)
+            self._update_picture_ready()
+
+    def engine_lost(self, message: str) -> None:
+        """The engine forgot this session; the face stands still until ``engine_back``."""
+        self._engine_up = False
+        self._ready.clear()
+        self.events.publish(ErrorEvent("engine_restarted", message))
+
+    def engine_back(self) -> None:
+        """A new engine is there: go on with the voice that is still to be heard."""
+        start = self.frame + self.timing.lead_in_frames
+        self._revision += 1
+        self._rewinds.append((self._revision, 0))
+        position = start * SAMPLES_PER_PICTURE
+        if position > self.voice.timeline.written:
+            self.voice.timeline.truncate(position)
+        self.voice.timeline.skip_encoding_to(position)
+        self._open_engine(start)
+
+    def sample_stats(self, elapsed_s: float) -> Stats:
+        """Once a second: take the figures; ``stats`` keeps them until the next time."""
+        self.stats = self._figures((self.frames_sent - self.stats.frames_sent) / elapsed_s)
+        return self.stats
+
+    @property
+    def _target(self) -> int:
+        return self.position + self.timing.ahead_frames * SAMPLES_PER_PICTURE
+
+    def _figures(self, fps: float) -> Stats:
+        return Stats(
+            fps=round(fps, 1),
+            frames_sent=self.frames_sent,
+            frames_late=self.frames_late,
+            frames_ahead=len(self._ready),
+            queue_ms=self.queue_ms,
+            picture_delay_ms=self.picture_delay_ms,
+            media_ms=to_ms(self.position),
+            speech_queued_ms=queued_ms(self.voice, self.position),
+            voice_padded_ms=to_ms(self.voice.padded_samples),
+            voice_dropped_ms=to_ms(self.voice.dropped_samples),
+            motion_ms=round(self.motion_ms, 1),
+            render_ms=round(self.render_ms, 1),
+        )
+
+    def _open_engine(self, start_frame: int) -> None:
+        self._start_frame = start_frame
+        self._engine_up = True
+        self._engine.open(start_frame, self._revision, self.levels)
+
+    def _feed(self) -> None:
+        if self._engine_up:
+            frame = self.frame
+            self._engine.feed(self.voice.encoder_voice(), frame, frame + RENDER_LEAD)
+
+    def _take_picture(self, frame: int) -> Image | None:
+        self._ready = {ready for ready in self._ready if ready >= frame}
+        if frame not in self._ready:
+            self.frames_late += 1
+            return None
+        self._ready.discard(frame)
+        self.frames_sent += 1
+        return self._engine.picture(frame).copy()
+
+    def _update_picture_ready(self) -> None:
+        if self.frame in self._ready:
+            self.picture_ready.set()
+        else:
+            self.picture_ready.clear()
+
+    def _pull_forward(self) -> None:
+        """Drop the quiet voice planned beyond the earliest frame that can still change."""
+        frame = max(self._start_frame, self.frame + self.timing.lead_in_frames)
+        if (frame + 1) * SAMPLES_PER_PICTURE < self.voice.timeline.written:
+            self._feed()  # the engine must know the voice up to the frame it goes back to
+            self.voice.timeline.truncate(frame * SAMPLES_PER_PICTURE)
+            self._rewind(frame, to_rest=False)
+
+    def _rewind(self, frame: int, *, to_rest: bool) -> None:
+        self._revision += 1
+        self._rewinds.append((self._revision, frame))
+        self._ready = {ready for ready in self._ready if ready < frame}
+        if self._engine_up:
+            self._engine.rewind(frame, self._revision, to_rest=to_rest)
+
+    def _pass_marks(self, position: int) -> None:
+        was_audible = self.voice.audible
+        for mark in self.voice.pass_marks(position):
+            if mark.starts:
+                was_audible = mark
+                self.events.publish(SpeechStarted(mark.speech_id, to_ms(mark.position)))
+            elif was_audible is not None:
+                duration = to_ms(mark.position - was_audible.position)
+                self.events.publish(SpeechEnded(mark.speech_id, duration))
+
+    def _update_state(self) -> None:
+        if self.voice.audible is not None:
+            state: State = "speaking"
+        elif self.voice.microphone_running or len(self.voice.queue):
+            state = "listening"
+        else:
+            state = "idle"
+        if state != self.state:
+            self.state = state
+            self.events.publish(StateChanged(state))
+
+
+def new_speech_id() -> str:
+    """An id that no other speech has."""
+    return f"sp_{secrets.token_hex(8)}"
+
+
+assert FPS * FRAME_MS == 1000  # the picture delay in milliseconds is exact

@@ -1,0 +1,1 @@
+"""Videos made offline from a portrait and a voice."""

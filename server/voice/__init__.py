@@ -1,0 +1,1 @@
+"""What a session hears: one timeline of voice, whatever brought it."""

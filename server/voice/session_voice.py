@@ -1,0 +1,188 @@
+"""What a session's voice consists of: API speech first, else the microphone, else silence.
+
+All of it is written to one continuous timeline somewhat ahead of the playout point. ``target`` is
+how far the timeline should reach now; it grows with the media clock. Speech that is already there
+is written up to the target; a microphone's packets are written as they come, within a small elastic
+margin that absorbs jitter and clock drift: when they fall behind it silence is put in, when they
+run ahead of it quiet packets (or, far ahead, any) are left out, and both are counted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.shapes import FloatArray, PcmArray
+from server.voice.gate import VoiceGate
+from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, from_ms, to_ms
+from server.voice.speech_queue import SpeechQueue, Utterance
+from server.voice.timeline import VoiceTimeline
+
+JITTER_SAMPLES = from_ms(60)  # how late a microphone's packet may come before silence fills in
+_QUIET_AHEAD_SAMPLES = from_ms(40)
+_MAX_AHEAD_SAMPLES = from_ms(120)
+_MICROPHONE_GONE_TICKS = 500 // PACKET_MS
+_FADE_SAMPLES = from_ms(5)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMark:
+    """Speech begins or ends at a media position (samples at 48 kHz)."""
+
+    position: int
+    speech_id: str
+    starts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptedSpeech:
+    """``heard`` samples of this speech were played before it was cut."""
+
+    speech_id: str
+    heard: int
+
+
+@dataclass(slots=True)
+class _Microphone:
+    running: bool = False
+    ticks_without: int = 0
+    speech_id: str | None = None  # while the gate is open
+    gate: VoiceGate = field(default_factory=VoiceGate)
+    rest: PcmArray = field(default_factory=lambda: np.zeros(0, np.int16))  # less than a packet
+
+
+class SessionVoice:
+    """Writes the timeline, remembers where speech begins and ends, counts what it had to bend."""
+
+    def __init__(self, max_queued_samples: int, new_speech_id: Callable[[], str]) -> None:
+        self.timeline = VoiceTimeline()
+        self.queue = SpeechQueue(max_queued_samples)
+        self.audible: VoiceMark | None = None  # start of the speech heard at the playout point
+        self.padded_samples = 0
+        self.dropped_samples = 0
+        self._marks: list[VoiceMark] = []
+        self._new_speech_id = new_speech_id
+        self._microphone = _Microphone()
+
+    @property
+    def microphone_running(self) -> bool:
+        """Packets of a microphone came within the last half second."""
+        return self._microphone.running
+
+    @property
+    def quiet(self) -> bool:
+        """Nobody speaks at the playout point nor in what is written ahead of it."""
+        silent = self.audible is None and not self._marks and len(self.queue) == 0
+        return silent and self._microphone.speech_id is None
+
+    def fill(self, target: int) -> None:
+        """Once per 20 ms of media time: write speech up to ``target``, silence where due."""
+        self._write_speech(target)
+        self._watch_microphone()
+        awaited = self._microphone.running or self.queue.first is not None
+        missing = target - (JITTER_SAMPLES if awaited else 0) - self.timeline.written
+        if missing > 0:
+            self.timeline.write_silence(missing)
+            self.padded_samples += missing if awaited else 0
+
+    def push_microphone(self, pcm: PcmArray, target: int) -> None:
+        """Voice [n] of the microphone, just arrived."""
+        microphone = self._microphone
+        microphone.ticks_without = 0
+        voice = np.concatenate([microphone.rest, pcm])
+        whole = len(voice) // PACKET_SAMPLES * PACKET_SAMPLES
+        microphone.rest = voice[whole:]
+        for packet in voice[:whole].reshape(-1, PACKET_SAMPLES):
+            if self.queue.first is None:
+                self._write_microphone_packet(packet, target)
+            else:
+                self._end_microphone_speech()
+                self.dropped_samples += PACKET_SAMPLES  # the API's speech has the floor
+
+    def encoder_voice(self) -> FloatArray:
+        """The voice [m] at 16 kHz that became complete since the last call."""
+        return self.timeline.next_blocks()
+
+    def pass_marks(self, position: int) -> list[VoiceMark]:
+        """The playout point moves to ``position``; returns the marks that it passes."""
+        passed = [mark for mark in self._marks if mark.position <= position]
+        self._marks = [mark for mark in self._marks if mark.position > position]
+        for mark in passed:
+            self.audible = mark if mark.starts else None
+        self.timeline.forget_before(position)
+        return passed
+
+    def interrupt(self, now: int, resume: int) -> list[InterruptedSpeech]:
+        """Silence from ``now`` on; the timeline goes on at ``resume``. Returns what was cut,
+        the speech that was being heard first."""
+        cut: dict[str, int] = {}
+        if self.audible is not None:
+            cut[self.audible.speech_id] = now - self.audible.position
+        for mark in self._marks:
+            if mark.starts:
+                cut.setdefault(mark.speech_id, 0)
+        for utterance in self.queue.clear():
+            cut.setdefault(utterance.speech_id, 0)
+        self.audible = None
+        self._marks = []
+        self._microphone = _Microphone()
+        self.timeline.silence_from(now, _FADE_SAMPLES)
+        self.timeline.truncate(resume)
+        return [InterruptedSpeech(speech_id, heard) for speech_id, heard in cut.items()]
+
+    def _write_speech(self, target: int) -> None:
+        while (utterance := self.queue.first) is not None and self.timeline.written < target:
+            pcm = utterance.take(target - self.timeline.written)
+            if len(pcm) == 0 and not utterance.closed:
+                return
+            if utterance.started_at is None:
+                self._start(utterance)
+            if len(pcm) == 0:
+                self._mark(utterance.speech_id, starts=False)
+                self.queue.drop_first()
+            else:
+                self.timeline.write(pcm)
+
+    def _start(self, utterance: Utterance) -> None:
+        self._end_microphone_speech()
+        utterance.started_at = self.timeline.written
+        self._mark(utterance.speech_id, starts=True)
+
+    def _write_microphone_packet(self, packet: PcmArray, target: int) -> None:
+        microphone = self._microphone
+        if not microphone.running:
+            # begin in the middle of the elastic margin, not at the edge where silence fills in
+            microphone.running = True
+            self.timeline.write_silence(max(0, target - self.timeline.written))
+        speaking = microphone.gate.push(packet)
+        ahead = self.timeline.written - target
+        if ahead >= (_MAX_AHEAD_SAMPLES if speaking else _QUIET_AHEAD_SAMPLES):
+            self.dropped_samples += PACKET_SAMPLES
+            return
+        if speaking and microphone.speech_id is None:
+            microphone.speech_id = self._new_speech_id()
+            self._mark(microphone.speech_id, starts=True)
+        if not speaking:
+            self._end_microphone_speech()
+        self.timeline.write(packet)
+
+    def _watch_microphone(self) -> None:
+        microphone = self._microphone
+        microphone.ticks_without += 1
+        if microphone.running and microphone.ticks_without > _MICROPHONE_GONE_TICKS:
+            self._end_microphone_speech()
+            self._microphone = _Microphone()
+
+    def _end_microphone_speech(self) -> None:
+        if self._microphone.speech_id is not None:
+            self._mark(self._microphone.speech_id, starts=False)
+            self._microphone.speech_id = None
+
+    def _mark(self, speech_id: str, *, starts: bool) -> None:
+        self._marks.append(VoiceMark(self.timeline.written, speech_id, starts))
+
+
+def queued_ms(voice: SessionVoice, position: int) -> int:
+    """Milliseconds of API speech not heard yet: still queued, or written ahead of ``position``."""
+    ahead = max(0, voice.timeline.written - position) if not voice.quiet else 0
+    return to_ms(voice.queue.buffered + ahead)

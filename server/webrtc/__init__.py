@@ -1,0 +1,1 @@
+"""The real-time edge: connections, tracks, the pacing clock, microphones."""
