@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from server.bench.server_process import ROOT, ServerProcess
 from tests.e2e.browser import chromium
 from tests.e2e.recording import (
     QUIET_DB,
@@ -22,7 +23,6 @@ from tests.e2e.recording import (
     start_recorder,
     stop_recorder,
 )
-from tests.e2e.server_process import ROOT, ServerProcess
 from tests.e2e.voice_file import write_voice_with_pauses
 
 pytestmark = pytest.mark.browser

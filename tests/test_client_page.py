@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from server.bench.server_process import ROOT, ServerProcess, running_server
 from tests.e2e.browser import chromium
-from tests.e2e.server_process import ROOT, ServerProcess, running_server
 
 pytestmark = pytest.mark.browser
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from models.images import decode_image
+from server.bench.server_process import ServerProcess
 from server.studio.bench_results import committed_results
 from server.studio.parts import DRIVING_CLIP, SAMPLE_VOICE
 from tests.e2e.browser import chromium
-from tests.e2e.server_process import ServerProcess
 
 pytestmark = pytest.mark.browser
 

@@ -27,9 +27,9 @@ sys.path.insert(0, str(ROOT))
 
 from models.errors import VisavisError  # noqa: E402
 from models.sound import read_sound  # noqa: E402
-from tests.bench.measured_peer import MeasuredPeer, SpeechMicrophone  # noqa: E402
-from tests.bench.mouth_lag import mouth_lag_ms  # noqa: E402
-from tests.e2e.server_process import running_server  # noqa: E402
+from server.bench.measured_peer import MeasuredPeer, SpeechMicrophone  # noqa: E402
+from server.bench.mouth import mouth_lag_ms  # noqa: E402
+from server.bench.server_process import running_server  # noqa: E402
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 

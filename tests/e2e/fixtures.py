@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from server.bench.server_process import ServerProcess, running_server
 from tests.e2e.browser import chromium_path
-from tests.e2e.server_process import ServerProcess, running_server
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ from models.face_keypoints import eye_openness, lip_gap
 from models.face_landmarks import MediaPipeDetector
 from models.images import decode_image
 from models.shapes import FloatArray, Image
+from server.bench.server_process import ROOT, ServerProcess, running_server
 from tests.e2e.browser import chromium
 from tests.e2e.recording import QUIET_DB, RECORDER, start_recorder, stop_recorder
-from tests.e2e.server_process import ROOT, ServerProcess, running_server
 
 FACE_TASK = ROOT / "weights" / "face_landmarker.task"
 PICTURES = ROOT / "client" / "pictures"

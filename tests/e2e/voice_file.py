@@ -7,7 +7,7 @@ import numpy as np
 
 from models.sound import read_sound, resample
 from models.timing import SAMPLE_RATE_HZ
-from tests.e2e.server_process import ROOT
+from server.bench.server_process import ROOT
 
 SAMPLE = ROOT / "client" / "web" / "samples" / "hello.wav"
 PAUSE_S = 1.5

@@ -65,8 +65,10 @@ def _tail(log: Path) -> str:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[ServerProcess]:
+def running_server(folder: Path, **settings: str) -> Iterator[ServerProcess]:
     """Starts ``python -m server serve`` from the checkout; its log goes to ``folder``.
+
+    ``settings``: environment variables, e.g. ``VISAVIS_ENGINE="lite"``.
 
     Raises RuntimeError with the end of the log when it does not become ready.
     """
@@ -75,7 +77,12 @@ def running_server(folder: Path) -> Iterator[ServerProcess]:
     command = [sys.executable, "-m", "server", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     url = f"http://127.0.0.1:{port}"
     try:

@@ -1,0 +1,1 @@
+"""``python -m server bench``: real WebRTC peers measure a server from their side."""
