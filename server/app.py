@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from server.api import routes_avatars, routes_server, routes_sessions, stream
+from server.api import routes_avatars, routes_server, routes_sessions, routes_speech, stream
 from server.api.body_limit import BodyLimit
 from server.api.problems import add_problem_handlers
 from server.config.settings import ROOT, VERSION, Settings
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         max_audio_bytes=settings.limits.max_audio_bytes,
         max_studio_upload_bytes=settings.limits.max_studio_upload_bytes,
     )
-    for module in (routes_server, routes_avatars, routes_sessions, stream):
+    for module in (routes_server, routes_avatars, routes_sessions, routes_speech, stream):
         app.include_router(module.router)
     studio.add_to(app)
     # last, because it answers every path that is left

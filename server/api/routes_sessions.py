@@ -1,21 +1,14 @@
-"""/v1/sessions: start, look at, connect, speak, interrupt, end."""
+"""/v1/sessions: start, look at, connect, end."""
 
-import asyncio
 import secrets
 
-import numpy as np
-from fastapi import APIRouter, Request
-from starlette.datastructures import UploadFile
+from fastapi import APIRouter
 
-from models.errors import SoundError
-from models.shapes import FloatArray, PcmArray
-from models.sound import read_sound
 from server.api.access import AllowedSession, Context, KeyRequired
 from server.api.problems import ApiError
 from server.api.routes_server import ice_servers
 from server.api.schemas import OfferBody, SessionBody
-from server.sessions.registry import LiveSession, SessionPlan
-from server.voice.media_time import PLAYOUT_RATE_HZ, to_ms
+from server.sessions.registry import SessionPlan
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
@@ -74,71 +67,6 @@ async def end_session(context: Context, live: AllowedSession) -> None:
 async def answer_offer(live: AllowedSession, body: OfferBody) -> dict[str, str]:
     """Connect over WebRTC; candidates are inside both descriptions."""
     return {"sdp": await live.answer(body.sdp), "type": "answer"}
-
-
-@router.post(
-    "/{session_id}/speech",
-    status_code=202,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["audio"],
-                        "properties": {"audio": {"type": "string", "format": "binary"}},
-                    }
-                }
-            },
-        }
-    },
-)
-async def say(request: Request, context: Context, live: AllowedSession) -> dict[str, str]:
-    """Speak a sound file: WAV, FLAC, MP3, OGG/Opus or M4A."""
-    live.touch()
-    if request.headers.get("content-type", "").startswith("application/json"):
-        raise ApiError(
-            "text_to_speech_unavailable", "this server has no voice of its own; send audio"
-        )
-    _require_api_voice(live)
-    async with request.form(max_files=1, max_fields=4) as form:
-        audio = form.get("audio")
-        if not isinstance(audio, UploadFile):
-            raise ApiError("invalid_request", "the form must have a file field named audio")
-        data = await audio.read()
-    async with context.sessions.decoding:
-        pcm = await asyncio.to_thread(decode_speech, data, context.settings.limits.max_speech_s)
-    return {"speech_id": live.session.say(pcm)}
-
-
-@router.post("/{session_id}/interrupt")
-async def interrupt(live: AllowedSession) -> dict[str, object]:
-    """Silence at once; tells what was cut, and how much of it was heard."""
-    live.touch()
-    speech = live.session.interrupt()
-    if speech is None:
-        return {"speech_id": None, "position_ms": 0}
-    return {"speech_id": speech.speech_id, "position_ms": to_ms(speech.heard)}
-
-
-def decode_speech(data: bytes, max_seconds: float) -> PcmArray:
-    """A sound file's bytes -> [n] int16 at 48 kHz. Raises SoundError."""
-    if not data:
-        raise SoundError("the sound file is empty")
-    wave = read_sound(data, max_seconds=max_seconds, out_rate_hz=PLAYOUT_RATE_HZ)
-    return to_pcm(wave)
-
-
-def to_pcm(wave: FloatArray) -> PcmArray:
-    """[-1, 1] float [n] -> int16 [n]; louder is clipped."""
-    pcm: PcmArray = np.round(np.clip(wave, -1.0, 32767 / 32768) * 32768).astype(np.int16)
-    return pcm
-
-
-def _require_api_voice(live: LiveSession) -> None:
-    if live.plan.voice_in == "mic":
-        raise ApiError("forbidden", 'this session\'s voice_in is "mic"; start one with "both"')
 
 
 def _within(name: str, asked: float | None, limit: float) -> float:

@@ -12,7 +12,6 @@ from liveportrait.output import OutputOptions
 from models.errors import ConfigError, VisavisError
 from models.shapes import PcmArray
 from models.sound import read_sound
-from server.api.routes_sessions import to_pcm
 from server.avatars import load_shipped
 from server.engine.config import Mode, MotionLevels, load_engine_config
 from server.engine.messages import PortraitPlan
@@ -21,6 +20,7 @@ from server.metrics import Metrics
 from server.sessions.session import PacedMedia, Session, SessionTiming
 from server.videos.video_file import VideoFile
 from server.voice.media_time import PLAYOUT_RATE_HZ, SAMPLES_PER_PICTURE, to_ms
+from server.voice.pcm import to_pcm
 
 STALL_LIMIT_S = 60.0
 
