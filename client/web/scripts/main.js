@@ -1,6 +1,6 @@
 /** The page: puts the parts together. */
 
-import { Conversation } from "./conversation.js";
+import { Conversation } from "./page/conversation.js";
 
 const conversation = new Conversation();
 

@@ -1,8 +1,8 @@
 /** How the picture looks: its size, how much of the photograph, and what is behind the person. */
 
-import { byId, make } from "./dom.js";
+import { byId, make } from "../page/dom.js";
 
-/** @import { Background, BackgroundName, Output, OutputChoices } from "./types.js" */
+/** @import { Background, BackgroundName, Output, OutputChoices } from "../live/types.js" */
 
 /** @type {Record<string, string>} */
 const SIZES = { 256: "Small, 256 pixels", 512: "Medium, 512 pixels", 768: "Large, 768 pixels" };

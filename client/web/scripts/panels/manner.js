@@ -1,8 +1,8 @@
 /** How strongly the face moves and what mood it wears; all of it works while it talks. */
 
-import { byId, make } from "./dom.js";
+import { byId, make } from "../page/dom.js";
 
-/** @import { Manner } from "./types.js" */
+/** @import { Manner } from "../live/types.js" */
 
 /** @type {[keyof Manner & ("head" | "expression" | "blink" | "gaze"), string][]} */
 const FIELDS = [

@@ -1,6 +1,6 @@
 /** The stage: the portrait, the live picture that takes its place, and the face's sound. */
 
-import { byId, icon } from "./dom.js";
+import { byId, icon } from "../page/dom.js";
 
 // When the portrait has faded out.
 const STILL_AFTER_MS = 600;

@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 
-/** @import { Phase } from "./types.js" */
+/** @import { Phase } from "../live/types.js" */
 
 /** @type {Record<Phase, { state: string, primary: string }>} */
 const WORDS = {

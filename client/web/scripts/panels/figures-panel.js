@@ -1,8 +1,8 @@
 /** The live figures as a list of words and numbers. */
 
-import { byId, make } from "./dom.js";
+import { byId, make } from "../page/dom.js";
 
-/** @import { Figures } from "./figures.js" */
+/** @import { Figures } from "../live/figures.js" */
 
 /**
  * @typedef {object} Line

@@ -1,10 +1,10 @@
 /** Voices that are files: the sample that comes with the page, and the user's own. */
 
-import { ApiError } from "./api.js";
+import { ApiError } from "../live/api.js";
 
 export const ACCEPTED_SOUNDS = ".wav,.flac,.mp3,.ogg,.opus,.oga,.m4a,.mp4,audio/*";
 
-const SAMPLE = new URL("../samples/hello.wav", import.meta.url);
+const SAMPLE = new URL("../../samples/hello.wav", import.meta.url);
 
 /**
  * @typedef {object} Sound

@@ -6,7 +6,7 @@ import { Peer } from "./peer.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { CreatedSession, Manner, Output, Phase, ServerEvent } from "./types.js" */
-/** @import { Sound } from "./sound-source.js" */
+/** @import { Sound } from "../voice/sound-source.js" */
 
 const CONNECT_LIMIT_MS = 15_000;
 const WAKING_LIMIT_MS = 90_000;

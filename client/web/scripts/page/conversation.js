@@ -1,25 +1,25 @@
 /** What the user does, and what follows from it: the page's one place of decisions. */
 
-import { Api, ApiError } from "./api.js";
+import { Api, ApiError } from "../live/api.js";
 import { takeDrops } from "./drop-zone.js";
-import { FiguresMeter } from "./figures.js";
-import { FiguresPanel } from "./figures-panel.js";
-import { Gallery } from "./gallery.js";
+import { FiguresMeter } from "../live/figures.js";
+import { FiguresPanel } from "../panels/figures-panel.js";
+import { Gallery } from "../panels/gallery.js";
 import { askForKey, rememberedKey } from "./key-dialog.js";
 import { listenForKeys } from "./keyboard.js";
-import { MannerFields } from "./manner.js";
-import { Microphone } from "./microphone.js";
+import { MannerFields } from "../panels/manner.js";
+import { Microphone } from "../voice/microphone.js";
 import { Notices } from "./notices.js";
-import { PictureFields } from "./picture.js";
-import { inWords, microphoneInWords } from "./problems.js";
-import { Session } from "./session.js";
-import { looksLikeSound, sampleSound, soundOf } from "./sound-source.js";
-import { Stage } from "./stage.js";
+import { PictureFields } from "../panels/picture.js";
+import { inWords, microphoneInWords } from "../live/problems.js";
+import { Session } from "../live/session.js";
+import { looksLikeSound, sampleSound, soundOf } from "../voice/sound-source.js";
+import { Stage } from "../stage/stage.js";
 import { Ui } from "./ui.js";
 
-/** @import { Figures } from "./figures.js" */
-/** @import { Sound } from "./sound-source.js" */
-/** @import { Phase, ServerEvent } from "./types.js" */
+/** @import { Figures } from "../live/figures.js" */
+/** @import { Sound } from "../voice/sound-source.js" */
+/** @import { Phase, ServerEvent } from "../live/types.js" */
 
 // Arrow keys run through the gallery: a live face is exchanged when they have come to rest.
 const CHANGE_FACE_AFTER_MS = 350;

@@ -1,10 +1,10 @@
 /** The portraits to choose from, and the door for one's own photograph. */
 
-import { byId, icon, make } from "./dom.js";
-import { inWords } from "./problems.js";
+import { byId, icon, make } from "../page/dom.js";
+import { inWords } from "../live/problems.js";
 
-/** @import { Api } from "./api.js" */
-/** @import { Avatar } from "./types.js" */
+/** @import { Api } from "../live/api.js" */
+/** @import { Avatar } from "../live/types.js" */
 
 const ACCEPTED_IMAGES = "image/jpeg,image/png,image/webp";
 

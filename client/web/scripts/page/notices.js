@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 
-/** @import { Words } from "./problems.js" */
+/** @import { Words } from "../live/problems.js" */
 
 /**
  * @typedef {object} Action
