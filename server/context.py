@@ -30,7 +30,7 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
 
     The worker may still be loading when this yields. Raises ConfigError.
     """
-    tune_webrtc(settings)
+    tune_webrtc(settings.webrtc)
     metrics = Metrics()
     shipped = load_shipped()
     avatars = AvatarStore(shipped, settings.limits.max_uploaded_avatars)

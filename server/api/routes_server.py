@@ -72,4 +72,4 @@ async def describe(context: Context) -> dict[str, object]:
 
 def ice_servers(context: Context) -> list[dict[str, object]]:
     """For the client's RTCPeerConnection."""
-    return [server.model_dump(exclude_none=True) for server in context.settings.ice_servers]
+    return [server.model_dump(exclude_none=True) for server in context.settings.webrtc.ice_servers]

@@ -15,20 +15,12 @@ from pydantic_settings import (
 )
 
 from models.errors import ConfigError
+from server.config.security import Security
+from server.config.webrtc import WebRtcSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_CONFIG = ROOT / "configs" / "server" / "default.yaml"
 VERSION = "0.1.0"
-
-
-class IceServer(BaseModel):
-    """A STUN or TURN server, in the browser's own terms."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    urls: list[str]
-    username: str | None = None
-    credential: str | None = None
 
 
 class Limits(BaseModel):
@@ -62,10 +54,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_keys: Annotated[list[str], NoDecode] = []
     allow_without_keys: bool = False
-    ice_servers: list[IceServer] = []
-    video_bitrate: int = Field(default=1_500_000, ge=100_000, le=20_000_000)
-    max_video_bitrate: int = Field(default=3_000_000, ge=100_000, le=50_000_000)
+    webrtc: WebRtcSettings = Field(default_factory=WebRtcSettings)
     limits: Limits = Field(default_factory=Limits)
+    security: Security = Field(default_factory=Security)
 
     @field_validator("api_keys", mode="before")
     @classmethod

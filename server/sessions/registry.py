@@ -35,6 +35,7 @@ VoiceIn = Literal["mic", "api", "both"]
 class SessionPlan:
     """What a client asked for, within the limits."""
 
+    owner: str  # see access.Caller: whose keys may see and end it
     avatar: Avatar
     mode: Mode
     voice_in: VoiceIn
@@ -97,7 +98,7 @@ class LiveSession:
             takes_voice = self.plan.voice_in != "api"
             peer = Peer(
                 tracks,
-                self._settings.ice_servers,
+                self._settings.webrtc.ice_servers,
                 self.session.push_microphone if takes_voice else None,
             )
 
@@ -185,6 +186,10 @@ class SessionRegistry:
     def all(self) -> list[LiveSession]:
         """Every running session."""
         return list(self._sessions.values())
+
+    def find(self, session_id: str) -> LiveSession | None:
+        """None for one that is not there, or has ended."""
+        return self._sessions.get(session_id)
 
     def get(self, session_id: str) -> LiveSession:
         """Raises ApiError ``not_found``."""

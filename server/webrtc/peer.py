@@ -18,7 +18,7 @@ from aiortc.sdp import SessionDescription
 
 from models.errors import VisavisError
 from models.shapes import PcmArray
-from server.config.settings import IceServer, Settings
+from server.config.webrtc import IceServer, WebRtcSettings
 from server.webrtc.microphone import drain, read_microphone
 from server.webrtc.pacing import TrackPair
 
@@ -33,7 +33,7 @@ class BadSdpError(VisavisError):
     code = "bad_sdp"
 
 
-def tune_webrtc(settings: Settings) -> None:
+def tune_webrtc(settings: WebRtcSettings) -> None:
     """Set what aiortc and aioice keep as module constants; before the first connection."""
     codecs = aiortc.codecs
     for codec in (codecs.vpx, codecs.h264):
