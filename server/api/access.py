@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request, WebSocket
+from starlette.requests import HTTPConnection
 
 from server.api.problems import ApiError
+from server.config.settings import Settings
 from server.context import ServerContext
 from server.sessions.registry import LiveSession
 
 LOCAL_OWNER = "local"  # whoever calls a server that asks for no keys
+STREAM_PROTOCOL = "visavis.v1"  # of the WebSocket; a client may send its token beside it
+_TOKEN_PROTOCOL = "bearer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +25,26 @@ class Caller:
     owner: str
 
 
-def context_of(request: Request) -> ServerContext:
+def context_of(connection: HTTPConnection) -> ServerContext:
     """The server's parts."""
-    context: ServerContext = request.app.state.context
+    context: ServerContext = connection.app.state.context
     return context
 
 
-def bearer(connection: Request | WebSocket) -> str:
+def bearer(connection: HTTPConnection) -> str:
     """What the Authorization header carries, or nothing."""
     scheme, _, value = connection.headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
 
 
+def same_secret(given: str, secret: str) -> bool:
+    """Takes as long for every ``given``, so that it cannot be guessed letter by letter."""
+    return hmac.compare_digest(_digest(given), _digest(secret))
+
+
 def is_key(value: str, keys: list[str]) -> bool:
-    """Compared in constant time, so that a key cannot be guessed letter by letter."""
-    return any(hmac.compare_digest(value.encode(), key.encode()) for key in keys)
+    """Compared with all of them, so that the time does not tell which one it is."""
+    return sum(same_secret(value, key) for key in keys) > 0
 
 
 def owner_of(key: str) -> str:
@@ -43,34 +52,71 @@ def owner_of(key: str) -> str:
     return hashlib.sha256(b"visavis owner\0" + key.encode()).hexdigest()[:32]
 
 
-def require_key(request: Request) -> Caller:
-    """Who calls. Raises ApiError ``unauthorized`` without a valid key, where keys are set."""
-    settings = context_of(request).settings
+def caller_with(given: str, settings: Settings) -> Caller | None:
+    """Whoever holds this key; everybody, where no keys are set."""
     if not settings.auth_required:
         return Caller(LOCAL_OWNER)
-    given = bearer(request)
-    if not is_key(given, settings.api_keys):
+    return Caller(owner_of(given)) if is_key(given, settings.api_keys) else None
+
+
+def require_key(request: Request) -> Caller:
+    """Who calls. Raises ApiError ``unauthorized`` without a valid key, where keys are set."""
+    caller = caller_with(bearer(request), context_of(request).settings)
+    if caller is None:
         raise ApiError("unauthorized", "send Authorization: Bearer with one of the server's keys")
-    return Caller(owner_of(given))
+    return caller
 
 
 def allowed_session(request: Request, session_id: str) -> LiveSession:
-    """The session of the path, for a key or its own token. Raises ApiError."""
+    """The session of the path, for its owner's key or its own token.
+
+    Raises ApiError: ``not_found`` for a key whose session it is not, just as for one that is not
+    there; ``unauthorized`` for every other secret.
+    """
     context = context_of(request)
-    settings = context.settings
     given = bearer(request)
-    if not settings.auth_required or is_key(given, settings.api_keys):
-        return context.sessions.get(session_id)
-    try:
-        live = context.sessions.get(session_id)
-    except ApiError:
-        live = None
-    if live is None or not hmac.compare_digest(given.encode(), live.token.encode()):
+    caller = caller_with(given, context.settings)
+    live = context.sessions.find(session_id)
+    if caller is not None:
+        if live is None or live.plan.owner != caller.owner:
+            raise ApiError("not_found", f"there is no session {session_id!r}; it may have ended")
+        return live
+    if live is None or not same_secret(given, live.token):
         # an unknown session and a wrong token look the same from outside
         raise ApiError(
             "unauthorized", "send Authorization: Bearer with a key or this session's token"
         )
     return live
+
+
+def allowed_stream(socket: WebSocket, session_id: str) -> LiveSession | None:
+    """The session whose events and voice this socket may have.
+
+    Its token is taken from the subprotocol ``bearer.TOKEN`` (which no log keeps), the query's
+    ``token`` or the bearer, which may also be its owner's key. Even without keys a token is needed.
+    """
+    context = context_of(socket)
+    live = context.sessions.find(session_id)
+    given = bearer(socket)
+    asked = [p.strip() for p in socket.headers.get("sec-websocket-protocol", "").split(",")]
+    tokens = [p.removeprefix(_TOKEN_PROTOCOL) for p in asked if p.startswith(_TOKEN_PROTOCOL)]
+    secrets = [*tokens, socket.query_params.get("token", ""), given]
+    by_key = is_key(given, context.settings.api_keys)
+    if live is None:
+        return None
+    if by_key and live.plan.owner == owner_of(given):
+        return live
+    return live if sum(same_secret(secret, live.token) for secret in secrets) else None
+
+
+def agreed_protocol(socket: WebSocket) -> str | None:
+    """The subprotocol to accept with: never the one that carries the token."""
+    asked = socket.headers.get("sec-websocket-protocol", "").split(",")
+    return STREAM_PROTOCOL if STREAM_PROTOCOL in [p.strip() for p in asked] else None
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
 
 
 Context = Annotated[ServerContext, Depends(context_of)]

@@ -4,7 +4,7 @@ import secrets
 
 from fastapi import APIRouter
 
-from server.api.access import AllowedSession, Context, KeyRequired
+from server.api.access import AllowedSession, Context, CurrentCaller
 from server.api.problems import ApiError
 from server.api.routes_server import ice_servers
 from server.api.schemas import OfferBody, SessionBody
@@ -13,11 +13,14 @@ from server.sessions.registry import SessionPlan
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
 
-@router.post("", status_code=201, dependencies=[KeyRequired])
-async def start_session(context: Context, body: SessionBody) -> dict[str, object]:
+@router.post("", status_code=201)
+async def start_session(
+    context: Context, caller: CurrentCaller, body: SessionBody
+) -> dict[str, object]:
     """A face of its own for one client. The token is good for this session alone."""
     limits = context.settings.limits
     plan = SessionPlan(
+        owner=caller.owner,
         avatar=context.avatars.get(body.avatar_id),
         mode=body.mode,
         voice_in=body.voice_in,
@@ -45,10 +48,11 @@ async def start_session(context: Context, body: SessionBody) -> dict[str, object
     }
 
 
-@router.get("", dependencies=[KeyRequired])
-async def list_sessions(context: Context) -> dict[str, object]:
-    """Every running session."""
-    return {"sessions": [live.as_json() for live in context.sessions.all()]}
+@router.get("")
+async def list_sessions(context: Context, caller: CurrentCaller) -> dict[str, object]:
+    """The running sessions that this key started."""
+    own = [live for live in context.sessions.all() if live.plan.owner == caller.owner]
+    return {"sessions": [live.as_json() for live in own]}
 
 
 @router.get("/{session_id}")

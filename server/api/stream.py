@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hmac
 import json
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from models.errors import VisavisError
 from models.timing import FPS
-from server.api.access import bearer, is_key
+from server.api.access import agreed_protocol, allowed_stream
 from server.api.problems import ApiError
 from server.api.stream_protocol import (
     BadEventError,
@@ -25,7 +24,6 @@ from server.api.stream_protocol import (
     decode_base64,
     parse_event,
 )
-from server.context import ServerContext
 from server.sessions.events import (
     ErrorEvent,
     Event,
@@ -48,11 +46,10 @@ SEND_LIMIT_S = 5.0
 
 
 @router.websocket("/v1/sessions/{session_id}/stream")
-async def stream(socket: WebSocket, session_id: str, token: str = "") -> None:
+async def stream(socket: WebSocket, session_id: str) -> None:
     """Open for the session's token, or a key as the bearer."""
-    context: ServerContext = socket.app.state.context
-    live = _allowed(context, socket, session_id, token)
-    await socket.accept()
+    live = allowed_stream(socket, session_id)
+    await socket.accept(agreed_protocol(socket))
     if live is None:
         await socket.close(CLOSE_POLICY, "no such session, or a wrong token")
         return
@@ -79,19 +76,6 @@ async def stream(socket: WebSocket, session_id: str, token: str = "") -> None:
         reader.cancel()
         writer.cancel()
         await asyncio.gather(reader, writer, return_exceptions=True)
-
-
-def _allowed(
-    context: ServerContext, socket: WebSocket, session_id: str, token: str
-) -> LiveSession | None:
-    try:
-        live = context.sessions.get(session_id)
-    except ApiError:
-        return None
-    given = bearer(socket)
-    by_key = bool(given) and is_key(given, context.settings.api_keys)
-    by_token = hmac.compare_digest((token or given).encode(), live.token.encode())
-    return live if by_key or by_token else None
 
 
 def _outcome(
