@@ -13,7 +13,7 @@ import pytest
 from liveportrait.output import OutputChoices
 from models.errors import NoFaceError, NotAnImageError
 from server.avatars import load_shipped
-from server.engine.client import EngineFailedError, EngineUnavailableError, silence_limit_s
+from server.engine.client import EngineClient, EngineFailedError, EngineUnavailableError
 from server.engine.config import MotionLevels, load_engine_config
 from server.engine.messages import EngineInfo, ModeTiming, PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError
@@ -119,5 +119,8 @@ def test_an_engine_that_takes_seconds_for_a_picture_may_be_silent_longer() -> No
     infos = [
         EngineInfo("x", "cpu", 64, 64, timing, timing, ms, OutputChoices()) for ms in (10.0, 3000.0)
     ]
-    assert [silence_limit_s(info) for info in infos] == [15.0, 60.0]
-    assert silence_limit_s(None) == 15.0
+    client = EngineClient(load_engine_config("lite"), "", 1, b"")
+    limits = [client.silence_limit_s]
+    for client.info in infos:
+        limits.append(client.silence_limit_s)
+    assert limits == [15.0, 15.0, 60.0]

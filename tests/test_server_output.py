@@ -15,10 +15,10 @@ from liveportrait.output import BlurBackground, OutputError, OutputOptions
 from server.api.output_schemas import MAX_BACKGROUND_BYTES, OutputBody, output_as_json
 from server.api.stream_protocol import BadEventError, MotionUpdate, parse_event
 from server.avatars import load_shipped
-from server.engine.client import KEPT_PORTRAITS, portrait_error
 from server.engine.config import load_engine_config
 from server.engine.messages import EngineInfo, ModeTiming, PortraitPlan
 from server.engine.pool import EnginePool
+from server.engine.portraits import KEPT_PORTRAITS, portrait_error
 from server.metrics import Metrics
 from server.sessions.session import SessionTiming
 from tests.fake_engine import FakeRenderer, read_frame_number, write_config
@@ -167,12 +167,12 @@ async def test_portraits_are_kept_by_what_was_asked_and_forgotten_in_turn(tmp_pa
         usual = await pool.prepare(PortraitPlan("anna", IMAGE))
         small = await pool.prepare(PortraitPlan("anna", IMAGE, OutputOptions(256)))
         assert (usual.size, small.size) == ((128, 128), (64, 64))
-        assert len(pool.client._prepared) == 2
+        assert len(pool.portraits._prepared) == 2
         for number in range(KEPT_PORTRAITS):
             await pool.prepare(PortraitPlan(f"other{number}", IMAGE))
-        assert len(pool.client._prepared) == KEPT_PORTRAITS
+        assert len(pool.portraits._prepared) == KEPT_PORTRAITS
         assert await pool.prepare(PortraitPlan("anna", IMAGE)) == usual
         pool.forget("anna")
-        assert not any(key.startswith("anna/") for key in pool.client._prepared)
+        assert not any(key.startswith("anna/") for key in pool.portraits._prepared)
     finally:
         await pool.close()

@@ -1,50 +1,25 @@
-"""The server's end of the engine worker: starts it, watches it, starts it again when it dies.
-
-Two threads per worker process move messages over its pipe, so the event loop never waits for it:
-one sends from a bounded queue, one receives and hands over to the loop.
-"""
+"""Keeps one engine worker alive: starts it, watches it, starts it again when it dies."""
 
 import asyncio
-import itertools
-import multiprocessing
-import os
-import queue
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 
 import structlog
 
-from liveportrait.output import OutputError
-from models.errors import PortraitError, VisavisError
+from models.errors import VisavisError
 from server.engine.config import EngineConfig
-from server.engine.messages import (
-    Command,
-    EngineInfo,
-    EngineReady,
-    ForgetPortrait,
-    PortraitFacts,
-    PortraitPlan,
-    PreparePortrait,
-    Reply,
-    Shutdown,
-    StartFailed,
-)
-from server.engine.worker import WorkerStart, run_worker
+from server.engine.messages import Command, EngineInfo, EngineReady, Reply, StartFailed
+from server.engine.worker import WorkerStart
+from server.engine.worker_process import QUEUED_COMMANDS, WorkerProcess
 
 log = structlog.get_logger(__name__)
 
-KEPT_PORTRAITS = 64  # in the worker, a few MB each; the least used is forgotten first
-QUEUED_COMMANDS = 4000  # more than ten seconds of every session's voice
-START_LIMIT_S = 300.0  # loading may convert networks once
-SILENCE_LIMIT_S = 15.0  # a worker beats once a second
-SILENT_PICTURES = 20  # ... but not while it draws
+SILENT_PICTURES = 20  # a worker does not beat while it draws
 STARTS_IN_A_ROW = 3
-_RESTART_PAUSE_S = 0.3
+RESTART_PAUSE_S = 0.3  # doubled with every death that follows soon
+LONGEST_PAUSE_S = 10.0
+STEADY_S = 60.0  # who lives longer than this did not die at once
+_WATCH_S = 1.0
 
 
 class EngineUnavailableError(VisavisError):
@@ -59,19 +34,8 @@ class EngineFailedError(VisavisError):
     code = "engine_failed"
 
 
-@dataclass(slots=True)
-class _Worker:
-    """One process and its threads; replies of an earlier generation are ignored."""
-
-    generation: int
-    process: SpawnProcess
-    connection: Connection
-    commands: "queue.Queue[Command | None]"
-    last_heard: float
-
-
 class EngineClient:
-    """``on_reply`` gets every reply but those that this class answers itself; ``on_lost`` and
+    """``on_reply`` gets every reply but those about the worker's start; ``on_lost`` and
     ``on_ready`` say when the worker died and when one is there (again); ``on_failed`` that none
     will be. All are called on the event loop."""
 
@@ -82,33 +46,32 @@ class EngineClient:
         self.on_lost: Callable[[], None] = lambda: None
         self.on_ready: Callable[[], None] = lambda: None
         self.on_failed: Callable[[EngineFailedError], None] = _ignore
+        self._config = config
         self._start = WorkerStart(config, ring_name, lanes, warm_image)
-        self._context = multiprocessing.get_context("spawn")
-        self._generation = itertools.count(1)
-        self._requests = itertools.count(1)
-        self._worker: _Worker | None = None
-        self._waiting: dict[int, asyncio.Future[PortraitFacts]] = {}
-        self._prepared: OrderedDict[str, PortraitFacts] = OrderedDict()  # by portrait id
-        self._ready = asyncio.Event()
+        self._worker: WorkerProcess | None = None
+        self._ready_at: float | None = None
         self._starts_in_a_row = 0
+        self._early_deaths = 0
+        self._last_words = ""
         self._closing = False
         self._failed: EngineFailedError | None = None
+        self._decided = asyncio.Event()  # ready, or failed for good
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
         """Loaded and warmed up."""
-        return self._ready.is_set()
+        return self._ready_at is not None
 
     @property
     def process_id(self) -> int | None:
         """The worker's, if there is one."""
-        return self._worker.process.pid if self._worker else None
+        return self._worker.process_id if self._worker else None
 
     @property
     def queued_commands(self) -> int:
         """Commands that the worker has not taken yet."""
-        return self._worker.commands.qsize() if self._worker else 0
+        return self._worker.queued_commands if self._worker else 0
 
     async def start(self) -> None:
         """Start the first worker and watch it; returns before it is ready."""
@@ -117,160 +80,114 @@ class EngineClient:
 
     async def wait_ready(self) -> EngineInfo:
         """The loaded engine's figures. Raises EngineFailedError."""
-        while not self._ready.is_set():
-            if self._failed:
-                raise self._failed
-            await asyncio.sleep(0.02)
+        await self._decided.wait()
+        if self._failed:
+            raise self._failed
         assert self.info is not None
         return self.info
-
-    async def prepare(self, plan: PortraitPlan) -> PortraitFacts:
-        """Make the worker know a portrait. Raises PortraitError, OutputError,
-        EngineUnavailableError."""
-        if not self.ready:
-            raise EngineUnavailableError("the engine is starting; try again in a few seconds")
-        portrait_id = plan.portrait_id
-        if portrait_id in self._prepared:
-            self._prepared.move_to_end(portrait_id)
-            return self._prepared[portrait_id]
-        request_id = next(self._requests)
-        answer: asyncio.Future[PortraitFacts] = asyncio.get_running_loop().create_future()
-        self._waiting[request_id] = answer
-        try:
-            self.send(PreparePortrait(request_id, portrait_id, plan.image, plan.output))
-            facts = await answer
-        finally:
-            self._waiting.pop(request_id, None)
-        self._prepared[portrait_id] = facts
-        while len(self._prepared) > KEPT_PORTRAITS:
-            oldest, _ = self._prepared.popitem(last=False)
-            self.send(ForgetPortrait(oldest))
-        return facts
-
-    def forget(self, avatar_id: str) -> None:
-        """No new session will have this avatar; those that run keep their portrait."""
-        for portrait_id in list(self._prepared):
-            if portrait_id.startswith(f"{avatar_id}/"):
-                del self._prepared[portrait_id]
-                self.send(ForgetPortrait(portrait_id))
-
-    def answer(self, request_id: int, answer: PortraitFacts | VisavisError) -> None:
-        """The worker has answered a preparation."""
-        future = self._waiting.get(request_id)
-        if future is None or future.done():
-            return
-        if isinstance(answer, PortraitFacts):
-            future.set_result(answer)
-        else:
-            future.set_exception(answer)
 
     def send(self, command: Command) -> None:
         """To the worker; without one it is lost, as the worker's memory is. A worker that takes
         nothing more is ended, and a new one started."""
         worker = self._worker
-        if worker is None:
-            return
-        try:
-            worker.commands.put_nowait(command)
-        except queue.Full:
+        if worker is not None and not worker.send(command):
             log.error("engine_stuck", queued=QUEUED_COMMANDS)
-            worker.process.kill()
+            worker.kill()
 
     async def close(self) -> None:
         """End the worker."""
         self._closing = True
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.commands.put(Shutdown())
-            worker.commands.put(None)
-            await asyncio.to_thread(_end, worker.process)
+            await worker.end()
 
     async def _spawn(self) -> None:
         self._starts_in_a_row += 1
-        ours, theirs = self._context.Pipe()
-        # libraries read this when they load, before the worker can say it itself
-        os.environ.setdefault("OMP_NUM_THREADS", str(self._start.config.threads))
-        process = self._context.Process(
-            target=run_worker, args=(theirs, self._start), name="visavis-engine", daemon=True
-        )
-        await asyncio.to_thread(process.start)
-        theirs.close()
-        worker = _Worker(
-            next(self._generation), process, ours, queue.Queue(QUEUED_COMMANDS), time.monotonic()
-        )
-        self._worker = worker
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=_send_all, args=(worker,), daemon=True).start()
-        threading.Thread(target=self._receive_all, args=(worker, loop), daemon=True).start()
-
-    def _receive_all(self, worker: _Worker, loop: asyncio.AbstractEventLoop) -> None:
-        """Body of the receiving thread; ends with the process or the loop."""
+        worker = WorkerProcess(self._start, self._take, self._exited)
         try:
-            while True:
-                reply = worker.connection.recv()
-                loop.call_soon_threadsafe(self._take, worker.generation, reply)
-        except (EOFError, OSError):
-            pass
-        except RuntimeError:
-            return  # the loop is closed
-        worker.commands.put(None)
-        worker.process.join()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(self._exited, worker.generation)
-
-    def _take(self, generation: int, reply: Reply) -> None:
-        worker = self._worker
-        if worker is None or worker.generation != generation:
+            await worker.start()
+        except OSError as error:  # no memory or no process number left
+            self._last_words = f"cannot start a process: {error}"
+            self._again_or_fail()
             return
-        worker.last_heard = time.monotonic()
+        self._worker = worker
+
+    def _take(self, worker: WorkerProcess, reply: Reply) -> None:
+        if self._closing or worker is not self._worker:
+            return
         match reply:
             case EngineReady():
                 self.info = reply.info
-                self._starts_in_a_row = 0
-                self._ready.set()
+                self._starts_in_a_row, self._last_words = 0, ""
+                self._ready_at = time.monotonic()
+                self._decided.set()
                 log.info("engine_ready", **_figures(reply.info))
                 self.on_ready()
-            case StartFailed():
+            case StartFailed(final=True):
                 self._fail(reply.message)
+            case StartFailed():
+                self._last_words = reply.message
             case _:
                 self.on_reply(reply)
 
-    def _exited(self, generation: int) -> None:
-        worker = self._worker
-        if self._closing or self._failed or worker is None or worker.generation != generation:
+    def _exited(self, worker: WorkerProcess) -> None:
+        if self._closing or self._failed or worker is not self._worker:
             return
-        log.error("engine_died", exit_code=worker.process.exitcode)
+        log.error("engine_died", exit_code=worker.exit_code)
+        steady = self._ready_at is not None and time.monotonic() - self._ready_at > STEADY_S
+        self._early_deaths = 0 if steady else self._early_deaths + 1
+        self._last_words = self._last_words or f"exit code {worker.exit_code}"
         self._worker = None
-        self._ready.clear()
-        self._prepared.clear()
-        for future in list(self._waiting.values()):
-            if not future.done():
-                future.set_exception(EngineUnavailableError("the engine was restarted; try again"))
+        self._ready_at = None
+        self._decided.clear()
         self.on_lost()
+        self._again_or_fail()
+
+    def _again_or_fail(self) -> None:
         if self._starts_in_a_row >= STARTS_IN_A_ROW:
-            self._fail(f"the engine died {STARTS_IN_A_ROW} times in a row while loading")
+            self._fail(
+                f"the engine died {STARTS_IN_A_ROW} times in a row while loading;"
+                f" its last words: {self._last_words}"
+            )
             return
         self.restarts += 1
         self._keep(self._restart())
 
     async def _restart(self) -> None:
-        await asyncio.sleep(_RESTART_PAUSE_S)
+        pause_s = RESTART_PAUSE_S * 2.0 ** max(0, self._early_deaths - 1)
+        await asyncio.sleep(min(pause_s, LONGEST_PAUSE_S))
         await self._spawn()
 
     async def _watch(self) -> None:
+        looked = time.monotonic()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(_WATCH_S)
+            now = time.monotonic()
+            # what the worker said while this process stood still is not read yet
+            stood_still_s, looked = max(0.0, now - looked - 2 * _WATCH_S), now
             worker = self._worker
-            limit = silence_limit_s(self.info) if self.ready else START_LIMIT_S
-            if worker is not None and time.monotonic() - worker.last_heard > limit:
-                log.error("engine_silent", seconds=limit)
-                worker.last_heard = time.monotonic()
-                worker.process.kill()
+            if worker is None:
+                continue
+            worker.last_heard += stood_still_s
+            limit_s = self.silence_limit_s if self.ready else self._config.start_limit_s
+            if now - worker.last_heard > limit_s:
+                log.error("engine_silent", seconds=limit_s)
+                self._last_words = f"nothing was heard of it for {limit_s:g} s"
+                worker.last_heard = now
+                worker.kill()
+
+    @property
+    def silence_limit_s(self) -> float:
+        """A worker whose pictures take seconds may be silent longer."""
+        drawing_s = SILENT_PICTURES * self.info.render_ms / 1000 if self.info else 0.0
+        return max(self._config.silence_limit_s, drawing_s)
 
     def _fail(self, message: str) -> None:
         self._failed = EngineFailedError(message)
+        self._decided.set()
         log.error("engine_failed", reason=message)
         self.on_failed(self._failed)
 
@@ -280,38 +197,8 @@ class EngineClient:
         task.add_done_callback(self._tasks.discard)
 
 
-def silence_limit_s(info: EngineInfo | None) -> float:
-    """A worker cannot beat while it draws: one whose pictures take seconds may be silent longer."""
-    return max(SILENCE_LIMIT_S, SILENT_PICTURES * info.render_ms / 1000 if info else 0.0)
-
-
-def portrait_error(code: str, message: str) -> VisavisError:
-    """The named error of a refusal that came over the pipe."""
-    kinds: list[type[VisavisError]] = [*PortraitError.__subclasses__(), PortraitError, OutputError]
-    for kind in kinds:
-        if kind.code == code:
-            return kind(message)
-    return VisavisError(message)
-
-
 def _ignore(_: object) -> None:
     """Until somebody listens."""
-
-
-def _send_all(worker: _Worker) -> None:
-    """Body of the sending thread; None ends it."""
-    while (command := worker.commands.get()) is not None:
-        try:
-            worker.connection.send(command)
-        except OSError:
-            return
-
-
-def _end(process: SpawnProcess) -> None:
-    process.join(timeout=3)
-    if process.is_alive():
-        process.kill()
-        process.join()
 
 
 def _figures(info: EngineInfo) -> dict[str, object]:

@@ -124,6 +124,8 @@ class EngineConfig(BaseModel):
     backend: Literal["auto", "torch", "openvino"] = "auto"
     threads: int = Field(default=1, ge=1)
     max_batch: int = Field(default=8, ge=1, le=64)
+    start_limit_s: float = Field(default=300.0, gt=0)  # loading may convert networks once
+    silence_limit_s: float = Field(default=15.0, gt=0)  # a worker that runs beats once a second
     width: int = Field(default=512, ge=64, le=4096, multiple_of=2)
     height: int = Field(default=512, ge=64, le=4096, multiple_of=2)
 

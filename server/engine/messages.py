@@ -151,10 +151,11 @@ class EngineReady:
 
 @dataclass(frozen=True, slots=True)
 class StartFailed:
-    """The engine cannot be loaded; trying again would not help."""
+    """The engine cannot be loaded. ``final``: trying again would not help."""
 
     code: str
     message: str
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)

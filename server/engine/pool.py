@@ -8,7 +8,7 @@ import structlog
 
 from models.errors import VisavisError
 from models.shapes import FloatArray, Image
-from server.engine.client import EngineClient, EngineFailedError, portrait_error
+from server.engine.client import EngineClient, EngineFailedError
 from server.engine.config import EngineConfig, Mode, MotionLevels
 from server.engine.frame_ring import FrameRing
 from server.engine.messages import (
@@ -28,6 +28,7 @@ from server.engine.messages import (
     SessionFailed,
     SetLevels,
 )
+from server.engine.portraits import PreparedPortraits
 from server.metrics import Metrics
 
 REOPENINGS = 3  # of one session that the engine cannot go on with
@@ -123,6 +124,7 @@ class EnginePool:
         self.config = config
         self.ring = FrameRing(lanes)
         self.client = EngineClient(config, self.ring.name, lanes, warm_image)
+        self.portraits = PreparedPortraits(self.client)
         self.client.on_reply = self._take
         self.client.on_lost = self._lost
         self.client.on_ready = self._ready
@@ -145,11 +147,11 @@ class EnginePool:
         """
         if self.info is not None:
             self.info.choices.check(plan.output, self.config.name)
-        return await self.client.prepare(plan)
+        return await self.portraits.prepare(plan)
 
     def forget(self, avatar_id: str) -> None:
         """An avatar was deleted; running sessions keep theirs."""
-        self.client.forget(avatar_id)
+        self.portraits.forget(avatar_id)
 
     def link(self, plan: LinkPlan) -> PooledEngine:
         """A lane for a new session. Raises NoLaneError."""
@@ -181,10 +183,8 @@ class EnginePool:
                 self._metrics.motion_frames.inc(reply.frames)
                 if listener := self._listener(reply.session_id):
                     listener.motion_ms = reply.motion_ms
-            case PortraitPrepared():
-                self.client.answer(reply.request_id, reply.facts)
-            case PortraitRefused():
-                self.client.answer(reply.request_id, portrait_error(reply.code, reply.message))
+            case PortraitPrepared() | PortraitRefused():
+                self.portraits.take(reply)
             case SessionFailed():
                 log.error("engine_session_failed", session=reply.session_id, reason=reply.message)
                 if link := self._links.get(reply.session_id):
@@ -207,6 +207,7 @@ class EnginePool:
 
     def _lost(self) -> None:
         self._metrics.engine_restarts.inc()
+        self.portraits.lose_all()
         for link in self._links.values():
             if link.listener:
                 link.listener.engine_lost("the engine died and is being restarted")
@@ -229,7 +230,7 @@ class EnginePool:
 
     async def _bring_back(self, link: PooledEngine) -> None:
         try:
-            await self.client.prepare(link.plan.portrait)
+            await self.portraits.prepare(link.plan.portrait)
         except VisavisError as error:
             log.error("engine_reopen_failed", session=link.plan.session_id, reason=str(error))
             return

@@ -1,5 +1,8 @@
 """The engine's own process: takes voice, gives back pictures, batches across all sessions."""
 
+import multiprocessing
+import os
+import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -52,22 +55,41 @@ class WorkerStart:
 
 def run_worker(connection: Connection, start: WorkerStart) -> None:
     """Body of the worker process: load, warm up, serve until told to stop or the server is gone."""
+    belong_to_the_server()
     limit_library_threads(start.config.threads)
     try:
         engine = build_engine(start.config)
         info = warm_up(engine, start.config, start.warm_image)
+        ring = FrameRing(start.lanes, start.ring_name)
     except VisavisError as error:
         connection.send(StartFailed(error.code, str(error)))
         return
-    ring = FrameRing(start.lanes, start.ring_name)
+    except Exception as error:
+        connection.send(StartFailed("internal", f"{type(error).__name__}: {error}", final=False))
+        raise
     worker = EngineWorker(engine, ring, connection, start.config.batch_on(engine.device))
-    worker.send(EngineReady(info))
     try:
+        worker.send(EngineReady(info))
         worker.serve()
-    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+    except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the server is gone, and so are the sessions
     finally:
         ring.close()
+
+
+def belong_to_the_server() -> None:
+    """End when the server says so or is gone, not by the signals that are meant for it: Ctrl-C and
+    service managers signal every process, and running sessions may need the engine to the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    server = multiprocessing.parent_process()
+    assert server is not None
+
+    def leave_with_it() -> None:
+        server.join()
+        os._exit(0)  # whatever is being loaded or drawn is for nobody
+
+    Thread(target=leave_with_it, daemon=True).start()
 
 
 def limit_library_threads(threads: int) -> None:
