@@ -1,36 +1,34 @@
-"""The portraits a session can have: those that ship, and those that clients bring."""
+"""The portraits a session can have: those that ship, and those that callers bring."""
 
 import asyncio
-import secrets
+import hashlib
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from liveportrait.portrait_warnings import PortraitWarning
 from server.api.problems import ApiError
 from server.config.settings import ROOT
+from server.storage.files import new_id
+from server.storage.schema import AvatarRow
+from server.storage.storage import Storage
 
 SHIPPED_DIR = ROOT / "server" / "avatars"
 MAX_NAME_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Avatar:
-    """A portrait's picture file, undecoded. Uploads live as long as the server."""
+class AvatarFacts:
+    """What lists tell. ``warnings``: of uploads, what the picture will do less well."""
 
     avatar_id: str
     name: str
     shipped: bool
-    image: bytes
-    warnings: tuple[PortraitWarning, ...] = ()  # of uploads: what the picture will do less well
-
-    @property
-    def media_type(self) -> str:
-        """Told by the file's first bytes; the picture has been decoded before it is kept."""
-        if self.image.startswith(b"\x89PNG"):
-            return "image/png"
-        return "image/webp" if self.image[8:12] == b"WEBP" else "image/jpeg"
+    warnings: tuple[PortraitWarning, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The API's form."""
@@ -43,6 +41,31 @@ class Avatar:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """A portrait with its picture file, undecoded, as it was brought."""
+
+    facts: AvatarFacts
+    image: bytes
+
+    @property
+    def avatar_id(self) -> str:
+        """The same for as long as it is there."""
+        return self.facts.avatar_id
+
+    @property
+    def media_type(self) -> str:
+        """Told by the file's first bytes; the picture has been decoded before it is kept."""
+        if self.image.startswith(b"\x89PNG"):
+            return "image/png"
+        return "image/webp" if self.image[8:12] == b"WEBP" else "image/jpeg"
+
+    @property
+    def sha256(self) -> str:
+        """Of the picture file."""
+        return hashlib.sha256(self.image).hexdigest()
+
+
 def load_index(folder: Path = SHIPPED_DIR) -> list[dict[str, str]]:
     """``id``, ``name`` and ``file`` of the portraits that ship."""
     index: dict[str, list[dict[str, str]]] = yaml.safe_load((folder / "index.yaml").read_text())
@@ -52,43 +75,115 @@ def load_index(folder: Path = SHIPPED_DIR) -> list[dict[str, str]]:
 def load_shipped(folder: Path = SHIPPED_DIR) -> list[Avatar]:
     """The portraits of ``folder``/index.yaml."""
     return [
-        Avatar(item["id"], item["name"], True, (folder / item["file"]).read_bytes())
+        Avatar(AvatarFacts(item["id"], item["name"], True), (folder / item["file"]).read_bytes())
         for item in load_index(folder)
     ]
 
 
 class AvatarStore:
-    """Avatars by id; at most ``max_uploads`` uploaded ones."""
+    """Shipped avatars are everybody's, uploads their owner's alone: at most ``max_uploads`` each.
 
-    def __init__(self, shipped: list[Avatar], max_uploads: int) -> None:
-        self._avatars = {avatar.avatar_id: avatar for avatar in shipped}
+    Other people's avatars answer as if they were not there. Every call may raise StorageError.
+    """
+
+    def __init__(self, shipped: list[Avatar], storage: Storage, max_uploads: int) -> None:
+        self.shipped = {avatar.avatar_id: avatar for avatar in shipped}
+        self.preparing = asyncio.Semaphore(2)  # portraits prepared at the same time
+        self._storage = storage
         self._max_uploads = max_uploads
-        self.uploading = asyncio.Semaphore(2)  # portraits prepared at the same time
 
-    def all(self) -> list[Avatar]:
-        """Shipped first, then uploads in their order."""
-        return list(self._avatars.values())
+    async def visible_to(self, owner: str) -> list[AvatarFacts]:
+        """Shipped first, then the owner's uploads in their order."""
+        ordered = (
+            select(AvatarRow)
+            .where(AvatarRow.owner == owner)
+            .order_by(AvatarRow.created_at, AvatarRow.avatar_id)
+        )
+        async with self._storage.database.reading() as session:
+            uploads = [_facts(row) for row in await session.scalars(ordered)]
+        return [avatar.facts for avatar in self.shipped.values()] + uploads
 
-    def get(self, avatar_id: str) -> Avatar:
+    async def facts(self, avatar_id: str, owner: str) -> AvatarFacts:
         """Raises ApiError ``not_found``."""
-        if avatar_id not in self._avatars:
-            raise ApiError("not_found", f"there is no avatar {avatar_id!r}")
-        return self._avatars[avatar_id]
+        if avatar_id in self.shipped:
+            return self.shipped[avatar_id].facts
+        async with self._storage.database.reading() as session:
+            return _facts(await _own_row(session, avatar_id, owner))
 
-    def new(self, name: str, image: bytes) -> Avatar:
-        """An upload with an id of its own, not kept yet. Raises ApiError ``conflict`` when full."""
-        if sum(not avatar.shipped for avatar in self._avatars.values()) >= self._max_uploads:
-            raise ApiError("conflict", f"{self._max_uploads} uploads are kept; delete one first")
-        avatar_id = f"av_{secrets.token_hex(8)}"
-        name = "".join(c for c in name if c.isprintable()).strip()[:MAX_NAME_CHARS]
-        return Avatar(avatar_id, name or "Portrait", False, image)
+    async def get(self, avatar_id: str, owner: str) -> Avatar:
+        """With its picture. Raises ApiError ``not_found``."""
+        if avatar_id in self.shipped:
+            return self.shipped[avatar_id]
+        async with self._storage.database.reading() as session:
+            row = await _own_row(session, avatar_id, owner)
+        image = await self._storage.files.read(_picture(row.avatar_id))
+        if image is None or len(image) != row.byte_count:
+            raise ApiError("not_found", f"the picture of avatar {avatar_id!r} is lost; delete it")
+        return Avatar(_facts(row), image)
 
-    def keep(self, avatar: Avatar) -> None:
-        """From now on clients can use it."""
-        self._avatars[avatar.avatar_id] = avatar
+    async def check_room(self, owner: str) -> None:
+        """Before work is done for an upload. Raises ApiError ``conflict`` when it has no place."""
+        async with self._storage.database.reading() as session:
+            await self._check_room(session, owner)
 
-    def delete(self, avatar_id: str) -> None:
+    async def keep(self, avatar: Avatar, owner: str) -> None:
+        """From now on its owner can use it. Raises ApiError ``conflict``, StorageError; then
+        nothing of it is kept."""
+        name = _picture(avatar.avatar_id)
+        await self._storage.files.write(name, avatar.image)
+        try:
+            async with self._storage.database.writing() as session:
+                await self._check_room(session, owner)
+                session.add(_row(avatar, owner))
+        except BaseException:
+            await self._storage.files.remove(name)
+            raise
+
+    async def delete(self, avatar_id: str, owner: str) -> None:
         """Raises ApiError ``not_found``; ``forbidden`` for those that ship."""
-        if self.get(avatar_id).shipped:
+        if avatar_id in self.shipped:
             raise ApiError("forbidden", "the avatars that ship cannot be deleted")
-        del self._avatars[avatar_id]
+        async with self._storage.database.writing() as session:
+            row = await _own_row(session, avatar_id, owner)
+            await session.delete(row)
+        await self._storage.files.remove(_picture(row.avatar_id))
+
+    async def _check_room(self, session: AsyncSession, owner: str) -> None:
+        counting = select(func.count()).select_from(AvatarRow).where(AvatarRow.owner == owner)
+        if (await session.scalar(counting) or 0) >= self._max_uploads:
+            raise ApiError("conflict", f"{self._max_uploads} uploads are kept; delete one first")
+
+
+def new_avatar(name: str, image: bytes) -> Avatar:
+    """An upload with an id of its own, not kept yet."""
+    shown = "".join(c for c in name if c.isprintable()).strip()[:MAX_NAME_CHARS]
+    return Avatar(AvatarFacts(new_id("av"), shown or "Portrait", False), image)
+
+
+async def _own_row(session: AsyncSession, avatar_id: str, owner: str) -> AvatarRow:
+    row = await session.get(AvatarRow, avatar_id)
+    if row is None or row.owner != owner:
+        raise ApiError("not_found", f"there is no avatar {avatar_id!r}")
+    return row
+
+
+def _picture(avatar_id: str) -> str:
+    return f"{avatar_id}.picture"
+
+
+def _facts(row: AvatarRow) -> AvatarFacts:
+    warnings = tuple(PortraitWarning(**warning) for warning in row.warnings)
+    return AvatarFacts(row.avatar_id, row.name, False, warnings)
+
+
+def _row(avatar: Avatar, owner: str) -> AvatarRow:
+    return AvatarRow(
+        avatar_id=avatar.avatar_id,
+        owner=owner,
+        name=avatar.facts.name,
+        media_type=avatar.media_type,
+        sha256=avatar.sha256,
+        byte_count=len(avatar.image),
+        warnings=[asdict(warning) for warning in avatar.facts.warnings],
+        created_at=datetime.now(UTC),
+    )

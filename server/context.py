@@ -10,6 +10,7 @@ from server.engine.config import load_engine_config
 from server.engine.pool import EnginePool
 from server.metrics import Metrics
 from server.sessions.registry import SessionRegistry
+from server.storage.storage import Storage, open_storage
 from server.webrtc.peer import tune_webrtc
 
 
@@ -19,6 +20,7 @@ class ServerContext:
 
     settings: Settings
     metrics: Metrics
+    storage: Storage
     avatars: AvatarStore
     pool: EnginePool
     sessions: SessionRegistry
@@ -28,19 +30,21 @@ class ServerContext:
 async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
     """Start the engine worker and everything around it; end it all afterwards.
 
-    The worker may still be loading when this yields. Raises ConfigError.
+    The worker may still be loading when this yields. Raises ConfigError:
+    BadStorageError where nothing can be kept.
     """
     tune_webrtc(settings.webrtc)
     metrics = Metrics()
     shipped = load_shipped()
-    avatars = AvatarStore(shipped, settings.limits.max_uploaded_avatars)
     config = load_engine_config(settings.engine)
-    pool = EnginePool(config, settings.limits.max_sessions, shipped[0].image, metrics)
-    sessions = SessionRegistry(pool, settings, metrics)
-    try:
-        await pool.client.start()
-        sessions.watch()
-        yield ServerContext(settings, metrics, avatars, pool, sessions)
-    finally:
-        await sessions.close()
-        await pool.close()
+    async with open_storage(settings.storage) as storage:
+        avatars = AvatarStore(shipped, storage, settings.limits.max_uploaded_avatars)
+        pool = EnginePool(config, settings.limits.max_sessions, shipped[0].image, metrics)
+        sessions = SessionRegistry(pool, settings, metrics)
+        try:
+            await pool.client.start()
+            sessions.watch()
+            yield ServerContext(settings, metrics, storage, avatars, pool, sessions)
+        finally:
+            await sessions.close()
+            await pool.close()

@@ -69,7 +69,7 @@ async def _watch_engine(
         raise
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     announce(f"http://{shown}:{port}/")
-    for avatar in context.avatars.all():
+    for avatar in context.avatars.shipped.values():
         await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
     # from here on only the engine's end matters
     error = await context.pool.failed

@@ -19,6 +19,7 @@ from av import AudioFrame, VideoFrame
 from models.shapes import PcmArray
 from server.app import create_app
 from server.config.settings import Limits, Settings
+from server.config.storage import StorageSettings
 from tests.fake_engine import write_config
 
 READY_LIMIT_S = 120.0
@@ -44,6 +45,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "engine": str(write_config(folder)),
         "port": 0,
         "api_keys": [KEY],
+        "storage": StorageSettings(folder=folder / "storage"),
         "limits": Limits(max_sessions=3, lost_client_grace_s=0.5, max_uploaded_avatars=3),
     }
     return Settings(**(values | changes))

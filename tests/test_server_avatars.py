@@ -1,5 +1,5 @@
 from models.images import decode_image
-from server.avatars import SHIPPED_DIR, Avatar, load_shipped
+from server.avatars import SHIPPED_DIR, Avatar, AvatarFacts, load_shipped
 
 
 def test_every_shipped_portrait_is_listed_once_and_decodes() -> None:
@@ -12,7 +12,7 @@ def test_every_shipped_portrait_is_listed_once_and_decodes() -> None:
 
 def test_the_media_type_is_told_by_the_first_bytes() -> None:
     def kind(image: bytes) -> str:
-        return Avatar("a", "A", False, image).media_type
+        return Avatar(AvatarFacts("a", "A", False), image).media_type
 
     assert kind(b"\x89PNG\r\n\x1a\n") == "image/png"
     assert kind(b"RIFF\x00\x00\x00\x00WEBPVP8 ") == "image/webp"

@@ -33,6 +33,9 @@ KNOWN: dict[str, tuple[int, str]] = {
     "speech_queue_full": (429, "The speech queue is full"),
     "internal": (500, "Something went wrong in the server"),
     "text_to_speech_unavailable": (501, "Text to speech is not available"),
+    "storage_unavailable": (503, "The server's storage does not answer"),
+    "storage_full": (507, "The server's disk is full"),
+    "storage_read_only": (507, "The server's storage cannot be written"),
     "at_capacity": (503, "Every place is taken"),
     "engine_starting": (503, "The engine is not ready yet"),
 }
@@ -44,7 +47,12 @@ _CODE_OF_STATUS = {
     405: "method_not_allowed",
     413: "too_large",
 }
-_RETRY_AFTER_S = {"at_capacity": 10, "engine_starting": 3, "speech_queue_full": 5}
+_RETRY_AFTER_S = {
+    "at_capacity": 10,
+    "engine_starting": 3,
+    "speech_queue_full": 5,
+    "storage_unavailable": 5,
+}
 
 
 class ApiError(VisavisError):

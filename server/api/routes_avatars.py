@@ -4,54 +4,77 @@ import time
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response, UploadFile
+from fastapi import APIRouter, Form, Request, Response, UploadFile
 
-from server.api.access import Context, KeyRequired
+from server.api.access import Context, CurrentCaller
+from server.avatars import Avatar, new_avatar
+from server.context import ServerContext
 from server.engine.client import EngineUnavailableError
 from server.engine.messages import PortraitPlan
 
 router = APIRouter(prefix="/v1/avatars", tags=["avatars"])
 
 
-@router.get("", dependencies=[KeyRequired])
-async def list_avatars(context: Context) -> dict[str, object]:
-    """Shipped portraits first."""
-    return {"avatars": [avatar.as_json() for avatar in context.avatars.all()]}
+@router.get("")
+async def list_avatars(context: Context, caller: CurrentCaller) -> dict[str, object]:
+    """Shipped portraits first, then the caller's own."""
+    return {
+        "avatars": [found.as_json() for found in await context.avatars.visible_to(caller.owner)]
+    }
 
 
-@router.post("", status_code=201, dependencies=[KeyRequired])
+@router.post("", status_code=201)
 async def upload_avatar(
-    context: Context, image: UploadFile, name: Annotated[str, Form()] = ""
+    context: Context, caller: CurrentCaller, image: UploadFile, name: Annotated[str, Form()] = ""
 ) -> dict[str, object]:
-    """A portrait of one face, as JPEG, PNG or WebP."""
-    if not context.pool.client.ready:
-        raise EngineUnavailableError("the engine is still loading; try again in a few seconds")
-    avatar = context.avatars.new(name, await image.read())
-    async with context.avatars.uploading:
-        began = time.monotonic()
-        facts = await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
-        context.metrics.prepare_s.observe(time.monotonic() - began)
-    avatar = replace(avatar, warnings=facts.warnings)
-    context.avatars.keep(avatar)
-    return avatar.as_json()
+    """A portrait of one face, as JPEG, PNG or WebP; the caller's alone."""
+    await context.avatars.check_room(caller.owner)
+    avatar = await prepared(context, new_avatar(name, await image.read()))
+    try:
+        await context.avatars.keep(avatar, caller.owner)
+    except BaseException:
+        context.pool.forget(avatar.avatar_id)
+        raise
+    return avatar.facts.as_json()
 
 
-@router.get("/{avatar_id}", dependencies=[KeyRequired])
-async def get_avatar(context: Context, avatar_id: str) -> dict[str, object]:
+@router.get("/{avatar_id}")
+async def get_avatar(context: Context, caller: CurrentCaller, avatar_id: str) -> dict[str, object]:
     """One avatar."""
-    return context.avatars.get(avatar_id).as_json()
+    return (await context.avatars.facts(avatar_id, caller.owner)).as_json()
 
 
-@router.get("/{avatar_id}/image", dependencies=[KeyRequired])
-async def get_avatar_image(context: Context, avatar_id: str) -> Response:
-    """Its picture, as it was uploaded."""
-    avatar = context.avatars.get(avatar_id)
-    headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+@router.get("/{avatar_id}/image")
+async def get_avatar_image(
+    request: Request, context: Context, caller: CurrentCaller, avatar_id: str
+) -> Response:
+    """Its picture as it was uploaded, camera notes and all: it is for its owner alone."""
+    avatar = await context.avatars.get(avatar_id, caller.owner)
+    tag = f'"{avatar.sha256}"'
+    headers = {
+        "Cache-Control": "private, max-age=3600",
+        "ETag": tag,
+        "X-Content-Type-Options": "nosniff",
+    }
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
     return Response(avatar.image, media_type=avatar.media_type, headers=headers)
 
 
-@router.delete("/{avatar_id}", status_code=204, dependencies=[KeyRequired])
-async def delete_avatar(context: Context, avatar_id: str) -> None:
+@router.delete("/{avatar_id}", status_code=204)
+async def delete_avatar(context: Context, caller: CurrentCaller, avatar_id: str) -> None:
     """Uploads only; running sessions keep their face."""
-    context.avatars.delete(avatar_id)
+    await context.avatars.delete(avatar_id, caller.owner)
     context.pool.forget(avatar_id)
+
+
+async def prepared(context: ServerContext, avatar: Avatar) -> Avatar:
+    """The avatar with its warnings, known to the engine. Raises PortraitError,
+    EngineUnavailableError."""
+    if not context.pool.client.ready:
+        raise EngineUnavailableError("the engine is still loading; try again in a few seconds")
+    async with context.avatars.preparing:
+        began = time.monotonic()
+        facts = await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
+        context.metrics.prepare_s.observe(time.monotonic() - began)
+    return replace(avatar, facts=replace(avatar.facts, warnings=facts.warnings))

@@ -21,7 +21,7 @@ async def start_session(
     limits = context.settings.limits
     plan = SessionPlan(
         owner=caller.owner,
-        avatar=context.avatars.get(body.avatar_id),
+        avatar=await context.avatars.get(body.avatar_id, caller.owner),
         mode=body.mode,
         voice_in=body.voice_in,
         levels=body.motion.levels(),

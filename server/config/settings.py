@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from models.errors import ConfigError
 from server.config.security import Security
+from server.config.storage import StorageSettings
 from server.config.webrtc import WebRtcSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     webrtc: WebRtcSettings = Field(default_factory=WebRtcSettings)
     limits: Limits = Field(default_factory=Limits)
     security: Security = Field(default_factory=Security)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
 
     @field_validator("api_keys", mode="before")
     @classmethod

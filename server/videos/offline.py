@@ -136,7 +136,7 @@ async def _picture_ready(session: Session) -> None:
 
 def avatar_image(avatar: str) -> bytes:
     """The picture file's bytes. Raises ConfigError."""
-    shipped = {name: a for a in load_shipped() for name in (a.avatar_id, a.name.lower())}
+    shipped = {name: a for a in load_shipped() for name in (a.avatar_id, a.facts.name.lower())}
     if avatar.lower() in shipped:
         return shipped[avatar.lower()].image
     path = Path(avatar)

@@ -1,0 +1,1 @@
+"""What outlives a server: rows in SQLite or PostgreSQL, and files beside them."""
