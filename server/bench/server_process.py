@@ -79,7 +79,7 @@ def running_server(folder: Path, **settings: str) -> Iterator[ServerProcess]:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **settings},
+            env={**os.environ, "VISAVIS_STORAGE__FOLDER": str(folder / "storage"), **settings},
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
