@@ -11,6 +11,7 @@ from server.config.settings import Settings
 from server.context import ServerContext
 from server.engine.client import EngineFailedError
 from server.engine.messages import PortraitPlan
+from server.storage.storage import open_storage
 
 WEBSOCKET_PING_S = 5.0
 
@@ -18,8 +19,11 @@ WEBSOCKET_PING_S = 5.0
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Until a signal comes; ``announce`` gets the page's address once the engine is ready.
 
-    Raises EngineFailedError when the engine cannot be loaded, OSError when the port is taken.
+    Raises EngineFailedError when the engine cannot be loaded, BadStorageError when nothing can
+    be kept, OSError when the port is taken.
     """
+    async with open_storage(settings.storage):
+        pass  # what is wrong with it is told before anything starts
     app = create_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(
