@@ -1,6 +1,8 @@
 """Sessions on one engine worker: who owns which lane of the ring, and who gets which reply."""
 
 import asyncio
+import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,7 +33,9 @@ from server.engine.messages import (
 from server.engine.portraits import PreparedPortraits
 from server.metrics import Metrics
 
-REOPENINGS = 3  # of one session that the engine cannot go on with
+FAILURES = 4  # of one session within FAILURE_WINDOW_S: it is given up
+FAILURE_WINDOW_S = 60.0
+BROUGHT_BACK_AT_ONCE = 2  # each may have a portrait prepared
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +54,9 @@ class EngineListener(Protocol):
 
     def engine_back(self) -> None:
         """The engine can be opened again."""
+
+    def engine_gave_up(self, message: str) -> None:
+        """The engine cannot go on with this session."""
 
 
 class NoLaneError(VisavisError):
@@ -75,9 +82,26 @@ class PooledEngine:
     def __init__(self, pool: "EnginePool", plan: LinkPlan, lane: int) -> None:
         self.plan = plan
         self.lane = lane
-        self.failures = 0
         self.listener: EngineListener | None = None
+        self.given_up = False
         self._pool = pool
+        self._failed_at: deque[float] = deque(maxlen=FAILURES)
+
+    def fail(self, message: str) -> None:
+        """The engine has lost the session; after a few times in a short while it is given up."""
+        now = time.monotonic()
+        self._failed_at.append(now)
+        if self.listener:
+            self.listener.engine_lost(message)
+        if len(self._failed_at) == FAILURES and now - self._failed_at[0] < FAILURE_WINDOW_S:
+            self.give_up(f"the engine failed {FAILURES} times with this session")
+
+    def give_up(self, message: str) -> None:
+        """Nothing more is tried."""
+        log.error("engine_session_given_up", session=self.plan.session_id, reason=message)
+        self.given_up = True
+        if self.listener:
+            self.listener.engine_gave_up(message)
 
     def open(self, start_frame: int, revision: int, levels: MotionLevels) -> None:
         """Begin a motion stream at ``start_frame``."""
@@ -133,6 +157,7 @@ class EnginePool:
         self._metrics = metrics
         self._free_lanes = list(range(lanes))
         self._links: dict[str, PooledEngine] = {}
+        self._bringing_back = asyncio.Semaphore(BROUGHT_BACK_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -188,7 +213,9 @@ class EnginePool:
             case SessionFailed():
                 log.error("engine_session_failed", session=reply.session_id, reason=reply.message)
                 if link := self._links.get(reply.session_id):
-                    self._reopen(link, "the engine lost this session and starts it again")
+                    self.portraits.doubt(link.plan.portrait)
+                    link.fail("the engine lost this session and starts it again")
+                    self._bring_back_soon(link)
             case Heartbeat():
                 self._metrics.waiting_frames.set(reply.waiting_frames)
 
@@ -209,32 +236,28 @@ class EnginePool:
         self._metrics.engine_restarts.inc()
         self.portraits.lose_all()
         for link in self._links.values():
-            if link.listener:
-                link.listener.engine_lost("the engine died and is being restarted")
+            link.fail("the engine died and is being restarted")
 
     def _ready(self) -> None:
         for link in list(self._links.values()):
-            self._keep(link)
+            self._bring_back_soon(link)
 
-    def _reopen(self, link: PooledEngine, message: str) -> None:
-        link.failures += 1
-        if link.listener:
-            link.listener.engine_lost(message)
-        if link.failures <= REOPENINGS:
-            self._keep(link)
-
-    def _keep(self, link: PooledEngine) -> None:
+    def _bring_back_soon(self, link: PooledEngine) -> None:
+        if link.given_up:
+            return
         task = asyncio.get_running_loop().create_task(self._bring_back(link))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _bring_back(self, link: PooledEngine) -> None:
         try:
-            await self.portraits.prepare(link.plan.portrait)
+            async with self._bringing_back:
+                await self.portraits.prepare(link.plan.portrait)
         except VisavisError as error:
-            log.error("engine_reopen_failed", session=link.plan.session_id, reason=str(error))
+            if self.client.ready:  # otherwise the next worker is asked
+                link.give_up(f"the portrait cannot be prepared again: {error}")
             return
-        if link.listener and link.plan.session_id in self._links:
+        if link.listener and self._links.get(link.plan.session_id) is link and not link.given_up:
             link.listener.engine_back()
 
     def _gone(self, error: EngineFailedError) -> None:

@@ -41,6 +41,7 @@ from server.engine.warmup import warm_up
 from server.engine.worker_session import WorkerSession
 
 HEARTBEAT_S = 1.0
+FAILURES_IN_A_ROW = 20  # of drawing, no picture in between: a device that is gone stays gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class EngineWorker:
         self._send_lock = Lock()
         self._next_heartbeat = 0.0
         self._stopping = False
+        self._failures_in_a_row = 0
 
     def send(self, reply: Reply) -> None:
         """To the server; the portrait threads send, too."""
@@ -219,6 +221,26 @@ class EngineWorker:
             self._render(taken)
 
     def _render(self, taken: list[tuple[WorkerSession, int]]) -> None:
+        """One session's trouble must not end the others: after a failure each is tried alone.
+
+        Raises what went wrong when nothing can be drawn any more: the process is of no use then.
+        """
+        try:
+            self._draw(taken)
+        except Exception as error:
+            names = {session.session_id for session, _ in taken}
+            if len(names) > 1:
+                for name in sorted(names):
+                    self._render([pair for pair in taken if pair[0].session_id == name])
+                return
+            self._failures_in_a_row += 1
+            if self._failures_in_a_row > FAILURES_IN_A_ROW:
+                raise
+            self._fail(taken[0][0].session_id, error)
+        else:
+            self._failures_in_a_row = 0
+
+    def _draw(self, taken: list[tuple[WorkerSession, int]]) -> None:
         import cv2
 
         began = time.perf_counter()

@@ -112,6 +112,7 @@ class Session:
         self.queue_ms = 0
         self._engine = engine
         self.levels = levels
+        self.engine_failed = False
         self._engine_up = False
         self._revision = 0
         self._rewinds: deque[tuple[int, int]] = deque(maxlen=_KEPT_REWINDS)  # (revision, frame)
@@ -208,6 +209,11 @@ class Session:
         self._engine_up = False
         self._ready.clear()
         self.events.publish(ErrorEvent("engine_restarted", message))
+
+    def engine_gave_up(self, message: str) -> None:
+        """The engine cannot go on with this session: who looks after it ends it."""
+        self.engine_failed = True
+        self.events.publish(ErrorEvent("engine_error", message))
 
     def engine_back(self) -> None:
         """A new engine is there: go on with the voice that is still to be heard."""
