@@ -60,8 +60,12 @@ class PacingClock:
         )
 
     def attach(self, tracks: TrackPair) -> None:
-        """Release to these tracks, too, from now on; the first call starts the clock."""
+        """Release to these tracks, too, from now on."""
         self._tracks.append(tracks)
+        self.start()
+
+    def start(self) -> None:
+        """Begin to tick, unless it does already: a voice may come before anybody watches."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
             self._task.add_done_callback(self._ended)
