@@ -158,6 +158,11 @@ class EventHub:
         self._listeners.add(listener)
         return listener
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
     def leave(self, listener: Listener) -> None:
         """The listener wants no more."""
         self._listeners.discard(listener)

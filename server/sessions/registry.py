@@ -1,9 +1,10 @@
 """All sessions of a server: who may start one, who has ended, what each one holds."""
 
 import asyncio
+import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -11,15 +12,16 @@ from typing import Literal
 import structlog
 
 from liveportrait.output import OutputOptions
+from models.errors import VisavisError
 from server.api.output_schemas import output_as_json
 from server.api.problems import ApiError
 from server.avatars import Avatar
 from server.config.settings import Limits, Settings
 from server.engine.config import Mode, MotionLevels
-from server.engine.messages import PortraitPlan
+from server.engine.messages import EngineInfo, PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
 from server.metrics import Metrics
-from server.sessions.events import SessionEnded, as_json
+from server.sessions.events import ErrorEvent, SessionEnded, as_json
 from server.sessions.session import Session, SessionTiming
 from server.webrtc.pacing import PacingClock
 from server.webrtc.peer import Peer
@@ -27,8 +29,16 @@ from server.webrtc.peer import Peer
 log = structlog.get_logger(__name__)
 
 _WATCH_S = 1.0
+_END_LIMIT_S = 5.0  # for a connection to hang up
+_FAREWELL_S = 1.0  # for listeners to be told of the end, when the server stops
 
 VoiceIn = Literal["mic", "api", "both"]
+
+
+class DrainingError(VisavisError):
+    """The server is about to stop and starts nothing new."""
+
+    code = "draining"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,9 @@ class LiveSession:
             self._active = now
         if self.clock.failed:
             return "internal_error"
-        if datetime.now(UTC) >= self.expires_at:
+        if self.session.engine_failed:
+            return "engine_error"
+        if now - self._born >= self.plan.max_duration_s:  # the wall clock may be set meanwhile
             return "max_duration"
         if now - self._active > self.plan.idle_timeout_s:
             return "idle_timeout"
@@ -145,13 +157,18 @@ class LiveSession:
         return None
 
     async def end(self, reason: str) -> None:
-        """Free everything."""
+        """Free everything; its place, too, when a connection does not hang up."""
         self._ended = True
         self.session.events.publish(SessionEnded(reason))
-        await self.clock.stop()
-        if self._peer is not None:
-            await self._peer.close()
-        self._link.close()
+        try:
+            async with asyncio.timeout(_END_LIMIT_S):
+                await self.clock.stop()
+                if self._peer is not None:
+                    await self._peer.close()
+        except Exception as error:
+            log.error("hang_up_failed", session=self.session_id, exc_info=error)
+        finally:
+            self._link.close()
 
     def as_json(self) -> dict[str, object]:
         """The API's form."""
@@ -180,8 +197,9 @@ class SessionRegistry:
         self._settings = settings
         self._metrics = metrics
         self.decoding = asyncio.Semaphore(2)  # sound files decoded at the same time
+        self.draining = False
         self._sessions: dict[str, LiveSession] = {}
-        self._janitor: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def all(self) -> list[LiveSession]:
         """Every running session."""
@@ -199,7 +217,9 @@ class SessionRegistry:
 
     async def start(self, plan: SessionPlan) -> LiveSession:
         """A new session, its first idle pictures under way. Raises NoLaneError, PortraitError,
-        OutputError, EngineUnavailableError."""
+        OutputError, EngineUnavailableError, DrainingError."""
+        if self.draining:
+            raise DrainingError("the server is stopping; try again when it is back")
         portrait = PortraitPlan(plan.avatar.avatar_id, plan.avatar.image, plan.output)
         facts = await self._pool.prepare(portrait)
         info = self._pool.info
@@ -210,21 +230,31 @@ class SessionRegistry:
         except NoLaneError:
             self._metrics.sessions_refused.inc()
             raise
+        try:
+            live = self._opened(session_id, plan, link, info)
+        except BaseException:
+            link.close()
+            raise
+        self._sessions[session_id] = live
+        self._metrics.sessions_started.inc()
+        self._metrics.sessions.set(len(self._sessions))
+        log.info("session_started", session=session_id, avatar=plan.avatar.avatar_id)
+        return live
+
+    def _opened(
+        self, session_id: str, plan: SessionPlan, link: PooledEngine, info: EngineInfo
+    ) -> LiveSession:
+        larger_ms = info.larger_ms(link.plan.size)
         session = Session(
             engine=link,
-            timing=SessionTiming.for_engine(info.timing(plan.mode), info.larger_ms(facts.size)),
+            timing=SessionTiming.for_engine(info.timing(plan.mode), larger_ms),
             mode=plan.mode,
             levels=plan.levels,
             max_speech_s=self._settings.limits.max_speech_s,
         )
         link.listener = session
         session.prime()
-        live = LiveSession(session_id, plan, link, session, self._settings, self._metrics)
-        self._sessions[session_id] = live
-        self._metrics.sessions_started.inc()
-        self._metrics.sessions.set(len(self._sessions))
-        log.info("session_started", session=session_id, avatar=plan.avatar.avatar_id)
-        return live
+        return LiveSession(session_id, plan, link, session, self._settings, self._metrics)
 
     async def end(self, session_id: str, reason: str) -> None:
         """End one session; one that is gone already is no error."""
@@ -237,24 +267,58 @@ class SessionRegistry:
 
     def watch(self) -> None:
         """Begin to look after the sessions."""
-        self._janitor = asyncio.get_running_loop().create_task(self._watch(time.monotonic))
+        self._keep(self._watch())
+
+    async def drain(self, limit_s: float) -> None:
+        """Nothing new is started; what runs may go on for ``limit_s``, then it ends."""
+        self.draining = True
+        warning = ErrorEvent("draining", f"the server stops within {limit_s:g} seconds")
+        for live in self.all():
+            live.session.events.publish(warning)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self._sessions:
+                    await asyncio.sleep(_WATCH_S / 10)
+        await self.end_all("server_stopping")
+
+    async def end_all(self, reason: str) -> None:
+        """End every session, and let their listeners hear of it."""
+        self.draining = True
+        lives = self.all()
+        await asyncio.gather(*(self.end(live.session_id, reason) for live in lives))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                while any(live.session.events.listeners for live in lives):
+                    await asyncio.sleep(_WATCH_S / 100)
 
     async def close(self) -> None:
-        """End them all."""
-        if self._janitor is not None:
-            self._janitor.cancel()
-        for session_id in list(self._sessions):
-            await self.end(session_id, "server_stopped")
+        """End what is left."""
+        await self.end_all("server_stopping")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _watch(self, now: Callable[[], float]) -> None:
-        sampled = now()
+    async def _watch(self) -> None:
+        sampled = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_S)
-            elapsed = now() - sampled
-            sampled = now()
+            elapsed = time.monotonic() - sampled
+            sampled += elapsed
             self._metrics.loop_lag_s.set(max(0.0, elapsed - _WATCH_S))
             self._metrics.engine_queue.set(self._pool.client.queued_commands)
             for live in self.all():
-                live.session.events.publish(live.session.sample_stats(elapsed))
-                if reason := live.over(self._settings.limits):
-                    await self.end(live.session_id, reason)
+                try:
+                    self._look_after(live, elapsed)
+                except Exception as error:  # the others must be looked after all the same
+                    log.error("session_broken", session=live.session_id, exc_info=error)
+                    self._keep(self.end(live.session_id, "internal_error"))
+
+    def _look_after(self, live: LiveSession, elapsed_s: float) -> None:
+        live.session.events.publish(live.session.sample_stats(elapsed_s))
+        if reason := live.over(self._settings.limits):
+            self._keep(self.end(live.session_id, reason))  # not waited for: it may take its time
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
