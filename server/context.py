@@ -1,5 +1,6 @@
 """The parts of one running server, made once and handed to every route."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from server.avatars import AvatarStore, load_shipped
 from server.config.settings import Settings
 from server.engine.config import load_engine_config
 from server.engine.pool import EnginePool
+from server.jobs.runner import JobRunner
 from server.metrics import Metrics
 from server.sessions.registry import SessionRegistry
 from server.storage.storage import Storage, open_storage
@@ -21,6 +23,7 @@ class ServerContext:
     settings: Settings
     metrics: Metrics
     storage: Storage
+    jobs: JobRunner
     avatars: AvatarStore
     pool: EnginePool
     sessions: SessionRegistry
@@ -41,10 +44,12 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
         avatars = AvatarStore(shipped, storage, settings.limits.max_uploaded_avatars)
         pool = EnginePool(config, settings.limits.max_sessions, shipped[0].image, metrics)
         sessions = SessionRegistry(pool, settings, metrics)
+        jobs = JobRunner()
         try:
             await pool.client.start()
             sessions.watch()
-            yield ServerContext(settings, metrics, storage, avatars, pool, sessions)
+            yield ServerContext(settings, metrics, storage, jobs, avatars, pool, sessions)
         finally:
+            await asyncio.to_thread(jobs.close)
             await sessions.close()
             await pool.close()

@@ -1,28 +1,21 @@
-"""Studio jobs: one at a time, each in a process of its own that gives way to live sessions."""
+"""Runs jobs one at a time, each in a process of its own that gives way to live sessions."""
 
-import contextlib
-import multiprocessing
 import os
-import secrets
-import signal
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
 
 import structlog
 
 from models.errors import VisavisError
-from server.studio.tasks import Outcome, Report, Task
+from server.jobs.process import END_WITHIN_S, end_process, give_way, start_process
+from server.jobs.task import Outcome, Report, Task
+from server.storage.errors import storage_error
 
 log = structlog.get_logger(__name__)
 
-NICENESS = 10  # live sessions keep the cores
 _POLL_S = 0.2
-_END_WITHIN_S = 4.0
 
 
 class JobFailedError(VisavisError):
@@ -31,6 +24,13 @@ class JobFailedError(VisavisError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class JobCrashedError(JobFailedError):
+    """A job's process ended without a word: nothing says that another try must end like it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("internal", message)
 
 
 class JobCancelledError(VisavisError):
@@ -47,25 +47,18 @@ class _Running:
 
 
 class JobRunner:
-    """Runs tasks one after the other. ``folder``: where their files go. Thread-safe."""
+    """Runs tasks one after the other: the studio's and the API's. Thread-safe."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self._turn = threading.Lock()
         self._guard = threading.Lock()
         self._running: _Running | None = None
         self._closed = False
 
-    def new_folder(self) -> Path:
-        """An empty folder for the files of one job."""
-        folder = self.folder / secrets.token_hex(8)
-        folder.mkdir(parents=True)
-        return folder
-
     def run(self, owner: str, task: Task, report: Report) -> Outcome:
         """Waits for its turn, then for the task's end; ``report`` is called in this thread.
 
-        Raises JobFailedError and JobCancelledError.
+        Raises JobFailedError (JobCrashedError is one) and JobCancelledError.
         """
         with self._turn:
             return self._run(owner, task, report)
@@ -93,12 +86,12 @@ class JobRunner:
         with self._guard:
             if self._closed:
                 raise JobCancelledError("the server is stopping")
-            process, connection = start_process(_job_process, "visavis-studio-job", task)
+            process, connection = start_process(_job_process, "visavis-job", task)
             running = _Running(owner, process, threading.Event())
             self._running = running
         try:
             outcome = self._follow(running, connection, report)
-            process.join(_END_WITHIN_S)
+            process.join(END_WITHIN_S)
             return outcome
         finally:
             with self._guard:
@@ -117,10 +110,9 @@ class JobRunner:
             except (EOFError, OSError):
                 if running.cancelled.is_set():
                     raise JobCancelledError("cancelled") from None
-                running.process.join(_END_WITHIN_S)
-                raise JobFailedError(
-                    "internal",
-                    f"the job's process ended unexpectedly (exit code {running.process.exitcode})",
+                running.process.join(END_WITHIN_S)
+                raise JobCrashedError(
+                    f"the job's process ended unexpectedly (exit code {running.process.exitcode})"
                 ) from None
             if kind == "progress":
                 report(*content)
@@ -129,54 +121,6 @@ class JobRunner:
                 return outcome
             else:
                 raise JobFailedError(*content)
-
-
-def start_process(
-    target: Callable[..., None], name: str, *arguments: object
-) -> tuple[BaseProcess, Connection]:
-    """A spawned process and the near end of the pipe that it gets as its first argument."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=target, args=(theirs, *arguments), name=name)
-    process.start()
-    theirs.close()
-    return process, ours
-
-
-def end_process(process: BaseProcess) -> None:
-    """Asks the process to end, then ends it together with all that it started."""
-    if process.pid is None:
-        return
-    if process.is_alive():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGTERM)  # it takes down its engine worker in order
-    process.join(_END_WITHIN_S)
-    if process.exitcode != 0:  # it ended early, or not at all: what it started may still be there
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.join(_END_WITHIN_S)
-
-
-def give_way() -> None:
-    """For a child process: its own group, low priority, and never without its server."""
-    os.setsid()
-    os.nice(NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's to handle
-    signal.signal(signal.SIGTERM, _exit_in_order)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-
-
-def _exit_in_order(signum: int, frame: Any) -> None:
-    del frame
-    signal.signal(signum, signal.SIG_IGN)  # once is enough: what ends now is not disturbed
-    raise SystemExit(1)
-
-
-def _die_with(parent: Any) -> None:
-    parent.join()
-    os.killpg(0, signal.SIGKILL)
 
 
 def _job_process(connection: Connection, task: Task) -> None:
@@ -193,7 +137,10 @@ def _job_process(connection: Connection, task: Task) -> None:
     except VisavisError as error:
         connection.send(("failed", error.code, str(error)))
     except Exception as error:
-        log.exception("studio_job_crashed")
-        connection.send(("failed", "internal", f"{type(error).__name__}: {error}"))
+        if (full := storage_error(error)) is not None:
+            connection.send(("failed", full.code, str(full)))
+        else:
+            log.exception("job_crashed")
+            connection.send(("failed", "internal", f"{type(error).__name__}: {error}"))
     connection.close()
-    os._exit(0)  # the visitor waits: what torch tidies up at an interpreter's end takes seconds
+    os._exit(0)  # somebody waits: what torch tidies up at an interpreter's end takes seconds

@@ -67,8 +67,10 @@ def named_database_errors() -> Iterator[None]:
         raise StorageError(GONE_TEXT) from error
 
 
-def storage_error(error: OSError) -> StorageError | None:
-    """What an OSError of a write means for the storage."""
+def storage_error(error: BaseException) -> StorageError | None:
+    """What an error of a write means for the storage; PyAV's are OSErrors, too."""
+    if not isinstance(error, OSError):
+        return None
     if error.errno in _DISK_IS_FULL:
         return StorageFullError(FULL_TEXT)
     if error.errno in _READ_ONLY:

@@ -33,7 +33,7 @@ def bench_tab(parts: StudioParts) -> None:
         from liveportrait.bench.job import BenchJob
 
         with readable_errors():
-            job = BenchJob(parts.portraits[0], DRIVING_CLIP, parts.jobs.new_folder())
+            job = BenchJob(parts.portraits[0], DRIVING_CLIP, parts.new_folder())
         outcome = run_task(parts, request, progress, BenchTask(job))
         if outcome is None:
             return [gr.skip()] * len(outputs)

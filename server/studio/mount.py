@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.api.problems import problem_response
 from server.config.settings import Settings
-from server.studio.jobs import JobRunner
+from server.jobs.runner import JobRunner
 from server.studio.parts import StudioParts
 from server.studio.preview import Preview
 
@@ -58,11 +58,11 @@ class StudioMount:
         app.mount(PATH, self)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, jobs: JobRunner) -> AsyncIterator[None]:
         """Between these two moments pages are served; afterwards no job and no file is left."""
         with tempfile.TemporaryDirectory(prefix="visavis-studio-") as folder:
             root = Path(folder)
-            self._parts = StudioParts(root, JobRunner(root / "jobs"), Preview(), self._settings)
+            self._parts = StudioParts(root, jobs, Preview(), self._settings)
             try:
                 yield
             finally:
@@ -73,6 +73,7 @@ class StudioMount:
         """Forwards to Gradio; http and websocket."""
         if scope["type"] not in ("http", "websocket"):
             return
+        send = _guarded(send)
         if not self._settings.studio_open or self._parts is None:
             await self._refuse(scope, receive, send)
             return
@@ -91,7 +92,7 @@ class StudioMount:
             refusal = PlainTextResponse(f"The studio cannot be opened: {error}\n", 503)
             await refusal(scope, receive, send)
             return
-        await page(_outside_of_mount(scope), receive, _guarded(send))
+        await page(_outside_of_mount(scope), receive, send)
 
     async def _build(self, parts: StudioParts) -> ASGIApp:
         host = await asyncio.to_thread(_build_quietly, parts)

@@ -1,12 +1,13 @@
 """What the tabs of the studio share."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import ConfigError
 from server.avatars import SHIPPED_DIR, load_index
 from server.config.settings import ROOT, Settings
-from server.studio.jobs import JobRunner
+from server.jobs.runner import JobRunner
 from server.studio.preview import Preview
 
 SAMPLE_VOICE = ROOT / "client" / "web" / "samples" / "hello.wav"
@@ -26,6 +27,12 @@ class StudioParts:
     def portraits(self) -> list[Path]:
         """The shipped avatars' pictures."""
         return [SHIPPED_DIR / item["file"] for item in load_index()]
+
+    def new_folder(self) -> Path:
+        """An empty folder for the files of one job."""
+        folder = self.folder / "jobs" / secrets.token_hex(8)
+        folder.mkdir(parents=True)
+        return folder
 
 
 def existing_file(path: str | None, what: str) -> Path:

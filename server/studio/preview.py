@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from models.errors import VisavisError
-from server.studio.jobs import (
-    JobCancelledError,
-    JobFailedError,
-    end_process,
-    give_way,
-    start_process,
-)
+from server.jobs.process import end_process, give_way, start_process
+from server.jobs.runner import JobCancelledError, JobFailedError
 from server.studio.own_ratios import OwnRatios, own_ratios
 
 if TYPE_CHECKING:

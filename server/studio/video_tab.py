@@ -45,7 +45,7 @@ def video_tab(parts: StudioParts) -> None:
             job = job_of(
                 source,
                 driver,
-                named(parts.jobs.new_folder(), source, driver),
+                named(parts.new_folder(), source, driver),
                 given[engine],
                 given[quality],
                 {name: given[field] for name, field in options.fields.items()},

@@ -5,7 +5,6 @@ from typing import Any
 import gradio as gr
 
 from server.studio.parts import SAMPLE_VOICE, StudioParts, existing_file
-from server.studio.tasks import SpeakTask
 from server.studio.widgets import (
     ENGINES,
     job_buttons,
@@ -16,6 +15,7 @@ from server.studio.widgets import (
     run_task,
 )
 from server.videos.offline import RenderJob
+from server.videos.render_task import RenderTask
 
 
 def voice_tab(parts: StudioParts) -> None:
@@ -36,12 +36,12 @@ def voice_tab(parts: StudioParts) -> None:
         job = RenderJob(
             avatar=str(face),
             audio=sound,
-            out=named(parts.jobs.new_folder(), face, sound),
+            out=named(parts.new_folder(), face, sound),
             seed=max(0, int(seed or 0)),
             engine=engine,
             mode="chunk" if mode == "chunk" else "live",
         )
-        return result.shown(run_task(parts, request, progress, SpeakTask(job)))
+        return result.shown(run_task(parts, request, progress, RenderTask(job)))
 
     with gr.Row():
         with gr.Column():

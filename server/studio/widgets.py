@@ -10,9 +10,9 @@ from typing import Any
 import gradio as gr
 
 from models.errors import VisavisError
-from server.studio.jobs import JobCancelledError
+from server.jobs.runner import JobCancelledError
+from server.jobs.task import Outcome, Task
 from server.studio.parts import StudioParts
-from server.studio.tasks import Outcome, Task
 
 ENGINES = [("Lite", "lite"), ("LivePortrait", "liveportrait")]
 JOBS = "studio-jobs"  # Gradio's queue lets one of them run and shows the others their place

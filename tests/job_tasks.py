@@ -1,4 +1,4 @@
-"""Tasks that a studio job's process runs in tests."""
+"""Tasks that a job's process runs in tests."""
 
 import os
 import subprocess
@@ -7,8 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from models.errors import NoFaceError
-from server.studio.tasks import Outcome, Report
+from server.jobs.task import Outcome, Report
 
 LONG_S = 600
 
@@ -33,6 +35,22 @@ class RefusingTask:
     def run(self, report: Report) -> Outcome:
         del report
         raise NoFaceError("no face was found in the picture")
+
+
+@dataclass(frozen=True)
+class FullDiskTask:
+    """A file that has no room: PyAV's errors are OSErrors, too."""
+
+    def run(self, report: Report) -> Outcome:
+        del report
+        import av
+
+        with av.open("/dev/full", "w", "wav") as container:
+            stream = container.add_stream("pcm_s16le", rate=48_000, layout="mono")
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 480_000), np.int16), "s16", "mono")
+            silence.sample_rate = 48_000
+            container.mux(stream.encode(silence))
+        raise AssertionError
 
 
 @dataclass(frozen=True)

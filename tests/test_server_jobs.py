@@ -1,0 +1,93 @@
+"""Jobs: one at a time, in processes that give way, and never a process left behind."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.jobs.process import NICENESS
+from server.jobs.runner import JobCancelledError, JobCrashedError, JobFailedError, JobRunner
+from tests.job_tasks import CountTask, DyingTask, FullDiskTask, LongTask, RefusingTask
+
+
+def ignore(done: int, total: int, what: str) -> None:
+    del done, total, what
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def jobs() -> Iterator[JobRunner]:
+    runner = JobRunner()
+    yield runner
+    runner.close()
+
+
+def test_a_job_reports_its_steps_and_gives_way(jobs: JobRunner, tmp_path: Path) -> None:
+    steps: list[tuple[int, int, str]] = []
+    out = tmp_path / "count.txt"
+    outcome = jobs.run("me", CountTask(out), lambda *step: steps.append(step))
+    assert steps == [(1, 3, "Counting"), (2, 3, "Counting"), (3, 3, "Counting")]
+    assert outcome.files == (out,)
+    assert int(out.read_text()) == min(19, os.nice(0) + NICENESS)
+
+
+def test_a_named_error_keeps_code_and_text(jobs: JobRunner) -> None:
+    with pytest.raises(JobFailedError, match="no face was found in the picture") as caught:
+        jobs.run("me", RefusingTask(), ignore)
+    assert caught.value.code == "no_face"
+
+
+def test_a_full_disk_has_a_name(jobs: JobRunner) -> None:
+    with pytest.raises(JobFailedError, match="disk is full") as caught:
+        jobs.run("me", FullDiskTask(), ignore)
+    assert caught.value.code == "storage_full"
+
+
+def test_a_job_whose_process_dies_is_told_and_the_next_one_runs(
+    jobs: JobRunner, tmp_path: Path
+) -> None:
+    with pytest.raises(JobCrashedError, match="exit code -9"):
+        jobs.run("me", DyingTask(), ignore)
+    assert jobs.run("me", CountTask(tmp_path / "count.txt"), ignore).summary == "counted"
+
+
+def test_cancelling_ends_the_process_and_all_it_started(jobs: JobRunner) -> None:
+    started, pids = threading.Event(), []
+
+    def report(pid: int, total: int, what: str) -> None:
+        del total, what
+        pids.append(pid)
+        started.set()
+
+    def cancel_both() -> None:
+        started.wait(60)
+        others.append(jobs.cancel("somebody else"))
+        assert alive(pids[0])
+        others.append(jobs.cancel("me"))
+
+    others: list[bool] = []
+    canceller = threading.Thread(target=cancel_both)
+    canceller.start()
+    with pytest.raises(JobCancelledError):
+        jobs.run("me", LongTask(), report)
+    canceller.join()
+    assert others == [False, True]
+    gone = time.monotonic() + 10  # the kernel's doing, after the signal
+    while alive(pids[0]) and time.monotonic() < gone:
+        time.sleep(0.02)
+    assert not alive(pids[0])
+
+
+def test_nothing_runs_after_the_end(jobs: JobRunner) -> None:
+    jobs.close()
+    with pytest.raises(JobCancelledError, match="stopping"):
+        jobs.run("me", RefusingTask(), ignore)
