@@ -17,13 +17,18 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, VideoFrame
 
 from models.shapes import PcmArray
+from server.api.http_limits import http_config
 from server.app import create_app
+from server.config.security import Rates, Security
 from server.config.settings import Limits, Settings
 from server.config.storage import StorageSettings
 from tests.fake_engine import write_config
 
 READY_LIMIT_S = 120.0
 KEY = "a-key-for-tests"
+UNLIMITED = Rates(
+    requests_per_minute=0, sessions_per_minute=0, uploads_per_minute=0, wrong_keys_per_minute=0
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "api_keys": [KEY],
         "storage": StorageSettings(folder=folder / "storage"),
         "limits": Limits(max_sessions=3, lost_client_grace_s=0.5, max_uploaded_avatars=3),
+        "security": Security(rates=UNLIMITED),
     }
     return Settings(**(values | changes))
 
@@ -55,9 +61,9 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
 def run_fake_server(settings: Settings) -> Iterator[FakeServer]:
     """Start, wait until the engine is ready, stop."""
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=2)
-    )
+    config = http_config(app, drain_s=2)
+    config.port = 0
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="fake-server")
     thread.start()
     try:

@@ -89,30 +89,52 @@ def allowed_session(request: Request, session_id: str) -> LiveSession:
     return live
 
 
-def allowed_stream(socket: WebSocket, session_id: str) -> LiveSession | None:
-    """The session whose events and voice this socket may have.
+def secrets_of(connection: HTTPConnection) -> list[str]:
+    """All keys and tokens that came along.
 
-    Its token is taken from the subprotocol ``bearer.TOKEN`` (which no log keeps), the query's
-    ``token`` or the bearer, which may also be its owner's key. Even without keys a token is needed.
+    The bearer; of a WebSocket, whose browser cannot set that header, also the subprotocol
+    ``bearer.TOKEN`` and the query's ``token``, which may be in somebody's log.
+    """
+    given = [bearer(connection)]
+    if connection.scope["type"] == "websocket":
+        asked = _protocols(connection)
+        given += [p.removeprefix(_TOKEN_PROTOCOL) for p in asked if p.startswith(_TOKEN_PROTOCOL)]
+        given.append(connection.query_params.get("token", ""))
+    return [secret for secret in given if secret]
+
+
+def session_with(given: list[str], context: ServerContext) -> LiveSession | None:
+    """The session whose token is one of these."""
+    found = [
+        live
+        for live in context.sessions.all()
+        if sum(same_secret(secret, live.token) for secret in given)
+    ]
+    return found[0] if found else None
+
+
+def allowed_stream(socket: WebSocket, session_id: str) -> LiveSession | None:
+    """The session whose events and voice this socket may have, for its token or its owner's key.
+
+    Even a server without keys asks for the token.
     """
     context = context_of(socket)
+    given = secrets_of(socket)
+    by_token = session_with(given, context)
     live = context.sessions.find(session_id)
-    given = bearer(socket)
-    asked = [p.strip() for p in socket.headers.get("sec-websocket-protocol", "").split(",")]
-    tokens = [p.removeprefix(_TOKEN_PROTOCOL) for p in asked if p.startswith(_TOKEN_PROTOCOL)]
-    secrets = [*tokens, socket.query_params.get("token", ""), given]
-    by_key = is_key(given, context.settings.api_keys)
+    keys = [secret for secret in given if is_key(secret, context.settings.api_keys)]
     if live is None:
         return None
-    if by_key and live.plan.owner == owner_of(given):
-        return live
-    return live if sum(same_secret(secret, live.token) for secret in secrets) else None
+    return live if by_token is live or live.plan.owner in map(owner_of, keys) else None
 
 
 def agreed_protocol(socket: WebSocket) -> str | None:
     """The subprotocol to accept with: never the one that carries the token."""
-    asked = socket.headers.get("sec-websocket-protocol", "").split(",")
-    return STREAM_PROTOCOL if STREAM_PROTOCOL in [p.strip() for p in asked] else None
+    return STREAM_PROTOCOL if STREAM_PROTOCOL in _protocols(socket) else None
+
+
+def _protocols(connection: HTTPConnection) -> list[str]:
+    return [p.strip() for p in connection.headers.get("sec-websocket-protocol", "").split(",")]
 
 
 def _digest(secret: str) -> bytes:

@@ -5,22 +5,32 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import VisavisError
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+_MOST_CHARS = 2000  # of a refusal's detail
 
 # code -> (status, title)
 KNOWN: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be read"),
     "unauthorized": (401, "A key is needed"),
     "forbidden": (403, "Not allowed"),
+    "forbidden_origin": (403, "Not from this page"),
+    "forbidden_host": (403, "Not under this name"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "request_timeout": (408, "The request took too long to arrive"),
+    "not_acceptable": (406, "Nothing in the offer can be served"),
     "conflict": (409, "Not possible in this state"),
     "too_large": (413, "Too large"),
+    "precondition_failed": (412, "Another ICE session is the current one"),
+    "precondition_required": (428, "The ICE session must be named"),
+    "unsupported_media_type": (415, "The body has another type than is accepted"),
     "invalid_request": (422, "A field is missing or wrong"),
     "bad_portrait": (422, "The picture cannot become a portrait"),
     "not_an_image": (422, "Not an accepted picture"),
@@ -31,6 +41,7 @@ KNOWN: dict[str, tuple[int, str]] = {
     "bad_audio": (422, "The sound cannot be read"),
     "bad_sdp": (422, "Not an acceptable session description"),
     "speech_queue_full": (429, "The speech queue is full"),
+    "rate_limited": (429, "Too many calls"),
     "internal": (500, "Something went wrong in the server"),
     "text_to_speech_unavailable": (501, "Text to speech is not available"),
     "storage_unavailable": (503, "The server's storage does not answer"),
@@ -38,6 +49,7 @@ KNOWN: dict[str, tuple[int, str]] = {
     "storage_read_only": (507, "The server's storage cannot be written"),
     "at_capacity": (503, "Every place is taken"),
     "engine_starting": (503, "The engine is not ready yet"),
+    "draining": (503, "The server is about to stop"),
 }
 _CODE_OF_STATUS = {
     400: "bad_request",
@@ -50,6 +62,7 @@ _CODE_OF_STATUS = {
 _RETRY_AFTER_S = {
     "at_capacity": 10,
     "engine_starting": 3,
+    "draining": 10,
     "speech_queue_full": 5,
     "storage_unavailable": 5,
 }
@@ -58,17 +71,21 @@ _RETRY_AFTER_S = {
 class ApiError(VisavisError):
     """A refusal that belongs to the API alone; ``code`` is one of KNOWN."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, retry_after_s: int | None = None) -> None:
         super().__init__(detail)
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
-def problem_response(code: str, detail: str, path: str) -> JSONResponse:
+def problem_response(
+    code: str, detail: str, path: str, retry_after_s: int | None = None
+) -> JSONResponse:
     """The response of one refusal."""
     status, title = KNOWN.get(code, KNOWN["internal"])
     headers = {}
-    if code in _RETRY_AFTER_S:
-        headers["Retry-After"] = str(_RETRY_AFTER_S[code])
+    retry_after_s = retry_after_s or _RETRY_AFTER_S.get(code)
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(retry_after_s)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     body = {
@@ -76,10 +93,24 @@ def problem_response(code: str, detail: str, path: str) -> JSONResponse:
         "title": title,
         "status": status,
         "code": code,
-        "detail": detail,
-        "instance": path,
+        "detail": _sendable(detail),
+        "instance": _sendable(path),
     }
     return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    """From outside of the routes; a WebSocket is refused before it opens."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope["extensions"]:
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    answer = problem_response(error.code, str(error), scope["path"], error.retry_after_s)
+    await answer(scope, receive, send)
+
+
+def _sendable(text: str) -> str:
+    """What callers sent may be quoted in it: halves of characters cannot be sent back."""
+    return text[:_MOST_CHARS].encode("utf-8", "replace").decode()
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -89,7 +120,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def named(request: Request, error: VisavisError) -> JSONResponse:
         if KNOWN.get(error.code, (500, ""))[0] == 500:
             log.error("request_failed", path=request.url.path, reason=str(error))
-        return problem_response(error.code, str(error), request.url.path)
+        wait = error.retry_after_s if isinstance(error, ApiError) else None
+        return problem_response(error.code, str(error), request.url.path, wait)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -101,10 +133,40 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
-        code = _CODE_OF_STATUS.get(error.status_code, "internal")
-        return problem_response(code, str(error.detail), request.url.path)
+        status = error.status_code
+        usual = "bad_request" if status < 500 else "internal"
+        code = _CODE_OF_STATUS.get(status, usual)
+        answer = problem_response(code, str(error.detail), request.url.path)
+        answer.headers.update(error.headers or {})
+        return answer
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("request_crashed", path=request.url.path, exc_info=error)
-        return problem_response("internal", "the server has logged what happened", request.url.path)
+
+class CrashGuard:
+    """ASGI middleware: what no route foresaw becomes a problem, too, and is logged."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("client_left", path=scope["path"])
+        except Exception as error:
+            log.error("request_crashed", path=scope["path"], exc_info=error)
+            if started:
+                raise  # the server closes the connection, so that the client sees the cut
+            answer = problem_response(
+                "internal", "the server has logged what happened", scope["path"]
+            )
+            await answer(scope, receive, send)
