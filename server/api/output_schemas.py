@@ -20,6 +20,7 @@ from liveportrait.output import (
     PictureBackground,
     SizePx,
 )
+from server.config.webrtc import IceServer
 
 MAX_BACKGROUND_BYTES = 4 * 1024 * 1024
 MAX_BACKGROUND_CHARS = (MAX_BACKGROUND_BYTES + 2) // 3 * 4
@@ -112,3 +113,8 @@ def choices_as_json(choices: OutputChoices) -> dict[str, object]:
         "backgrounds": list(choices.backgrounds),
         "max_background_bytes": MAX_BACKGROUND_BYTES,
     }
+
+
+def ice_servers_as_json(servers: list[IceServer]) -> list[dict[str, object]]:
+    """For the client's RTCPeerConnection."""
+    return [server.model_dump(exclude_none=True) for server in servers]

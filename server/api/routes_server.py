@@ -6,12 +6,13 @@ from dit.moods import MOOD_NAMES
 from models.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
 from models.timing import FPS
 from server.api.access import Context, KeyRequired
-from server.api.output_schemas import choices_as_json
+from server.api.output_schemas import choices_as_json, ice_servers_as_json
 from server.api.stream_protocol import MAX_PCM_RATE_HZ, MIN_PCM_RATE_HZ
 from server.config.settings import VERSION
 from server.engine.client import EngineUnavailableError
 from server.engine.config import MODES
 from server.metrics import CONTENT_TYPE
+from server.sessions.registry import DrainingError
 
 router = APIRouter()
 
@@ -24,7 +25,9 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", tags=["health"])
 async def readyz(context: Context) -> dict[str, str]:
-    """The engine is loaded and warmed up; 503 before that."""
+    """New sessions can be had: the engine is loaded, and the server is not about to stop."""
+    if context.sessions.draining:
+        raise DrainingError("the server is stopping")
     if not context.pool.client.ready:
         raise EngineUnavailableError("the engine is still loading")
     return {"status": "ready"}
@@ -66,10 +69,5 @@ async def describe(context: Context) -> dict[str, object]:
         "voice_in": ["mic", "api", "both"],
         "text_to_speech": False,
         "studio": settings.studio_open,
-        "ice_servers": ice_servers(context),
+        "ice_servers": ice_servers_as_json(settings.webrtc.ice_servers),
     }
-
-
-def ice_servers(context: Context) -> list[dict[str, object]]:
-    """For the client's RTCPeerConnection."""
-    return [server.model_dump(exclude_none=True) for server in context.settings.webrtc.ice_servers]

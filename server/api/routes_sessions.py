@@ -4,10 +4,11 @@ import secrets
 
 from fastapi import APIRouter
 
-from server.api.access import AllowedSession, Context, CurrentCaller
+from server.api.access import AllowedSession, Caller, Context, CurrentCaller
+from server.api.output_schemas import ice_servers_as_json
 from server.api.problems import ApiError
-from server.api.routes_server import ice_servers
 from server.api.schemas import OfferBody, SessionBody
+from server.context import ServerContext
 from server.sessions.registry import SessionPlan
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
@@ -18,19 +19,7 @@ async def start_session(
     context: Context, caller: CurrentCaller, body: SessionBody
 ) -> dict[str, object]:
     """A face of its own for one client. The token is good for this session alone."""
-    limits = context.settings.limits
-    plan = SessionPlan(
-        owner=caller.owner,
-        avatar=await context.avatars.get(body.avatar_id, caller.owner),
-        mode=body.mode,
-        voice_in=body.voice_in,
-        levels=body.motion.levels(),
-        output=body.output.options(),
-        seed=body.seed if body.seed is not None else secrets.randbelow(2**31),
-        idle_timeout_s=_within("idle_timeout_s", body.idle_timeout_s, limits.idle_timeout_s),
-        max_duration_s=_within("max_duration_s", body.max_duration_s, limits.max_duration_s),
-    )
-    live = await context.sessions.start(plan)
+    live = await context.sessions.start(await session_plan(context, caller, body))
     base = f"/v1/sessions/{live.session_id}"
     return {
         "id": live.session_id,
@@ -41,10 +30,10 @@ async def start_session(
         "height": live.size[1],
         "urls": {
             "offer": f"{base}/offer",
-            "whep": None,
+            "whep": f"{base}/whep",
             "stream": f"{base}/stream?token={live.token}",
         },
-        "ice_servers": ice_servers(context),
+        "ice_servers": ice_servers_as_json(live.connections.ice_servers),
     }
 
 
@@ -70,7 +59,24 @@ async def end_session(context: Context, live: AllowedSession) -> None:
 @router.post("/{session_id}/offer")
 async def answer_offer(live: AllowedSession, body: OfferBody) -> dict[str, str]:
     """Connect over WebRTC; candidates are inside both descriptions."""
-    return {"sdp": await live.answer(body.sdp), "type": "answer"}
+    live.touch()
+    return {"sdp": await live.connections.answer(body.sdp), "type": "answer"}
+
+
+async def session_plan(context: ServerContext, caller: Caller, body: SessionBody) -> SessionPlan:
+    """What ``body`` asks for, where this caller may have it. Raises ApiError, OutputError."""
+    limits = context.settings.limits
+    return SessionPlan(
+        owner=caller.owner,
+        avatar=await context.avatars.get(body.avatar_id, caller.owner),
+        mode=body.mode,
+        voice_in=body.voice_in,
+        levels=body.motion.levels(),
+        output=body.output.options(),
+        seed=body.seed if body.seed is not None else secrets.randbelow(2**31),
+        idle_timeout_s=_within("idle_timeout_s", body.idle_timeout_s, limits.idle_timeout_s),
+        max_duration_s=_within("max_duration_s", body.max_duration_s, limits.max_duration_s),
+    )
 
 
 def _within(name: str, asked: float | None, limit: float) -> float:

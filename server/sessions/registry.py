@@ -23,8 +23,8 @@ from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
 from server.metrics import Metrics
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
 from server.sessions.session import Session, SessionTiming
+from server.webrtc.connections import Connections
 from server.webrtc.pacing import PacingClock
-from server.webrtc.peer import Peer
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class SessionPlan:
 
 
 class LiveSession:
-    """A session with its clock, its connection and its time to live."""
+    """A session with its clock, its connections and its time to live."""
 
     def __init__(
         self,
@@ -76,66 +76,23 @@ class LiveSession:
         self.created_at = datetime.now(UTC)
         self.expires_at = self.created_at + timedelta(seconds=plan.max_duration_s)
         self._link = link
-        self._settings = settings
-        self._metrics = metrics
-        self._peer: Peer | None = None
-        self._offered = asyncio.Lock()
+        self.connections = Connections(
+            self.clock,
+            settings.webrtc,
+            metrics,
+            session_id,
+            session.push_microphone if plan.voice_in != "api" else None,
+        )
         self._born = self._active = time.monotonic()
-        self._lost_at: float | None = None
-        self._ever_connected = False
-        self._ended = False
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of its pictures."""
         return self._link.plan.size
 
-    @property
-    def connected(self) -> bool:
-        """A client watches."""
-        return self._peer is not None and self._peer.connected
-
     def touch(self) -> None:
         """The client has asked for something."""
         self._active = time.monotonic()
-
-    async def answer(self, offer_sdp: str) -> str:
-        """Connect a client, in place of the one before. Raises BadSdpError."""
-        self.touch()
-        async with self._offered:
-            offered_at = time.monotonic()
-            tracks = self.clock.new_tracks()
-            takes_voice = self.plan.voice_in != "api"
-            peer = Peer(
-                tracks,
-                self._settings.webrtc.ice_servers,
-                self.session.push_microphone if takes_voice else None,
-            )
-
-            def connected() -> None:
-                self._ever_connected = True
-                self._lost_at = None
-                self._metrics.connect_s.observe(time.monotonic() - offered_at)
-                self.clock.on_first_frame = lambda: self._metrics.first_frame_s.observe(
-                    time.monotonic() - offered_at
-                )
-                self.clock.attach(tracks)
-
-            def lost() -> None:
-                self.clock.detach(tracks)
-                if self._peer is peer:
-                    self._lost_at = time.monotonic()
-
-            peer.on_connected, peer.on_lost = connected, lost
-            sdp = await peer.answer(offer_sdp)
-            if self._ended:
-                await peer.close()
-                raise ApiError("not_found", "the session has ended")
-            before, self._peer = self._peer, peer
-            if before is not None:
-                self.clock.detach(before.tracks)
-                await before.close()
-            return sdp
 
     def over(self, limits: Limits) -> str | None:
         """Why the session must end now, if it must."""
@@ -150,21 +107,19 @@ class LiveSession:
             return "max_duration"
         if now - self._active > self.plan.idle_timeout_s:
             return "idle_timeout"
-        if self._lost_at is not None and now - self._lost_at > limits.lost_client_grace_s:
+        if self.connections.lost_for_s() > limits.lost_client_grace_s:
             return "client_lost"
-        if not self._ever_connected and now - self._born > limits.connect_timeout_s:
+        if not self.connections.ever_connected and now - self._born > limits.connect_timeout_s:
             return "never_connected"
         return None
 
     async def end(self, reason: str) -> None:
         """Free everything; its place, too, when a connection does not hang up."""
-        self._ended = True
         self.session.events.publish(SessionEnded(reason))
         try:
             async with asyncio.timeout(_END_LIMIT_S):
                 await self.clock.stop()
-                if self._peer is not None:
-                    await self._peer.close()
+                await self.connections.close()
         except Exception as error:
             log.error("hang_up_failed", session=self.session_id, exc_info=error)
         finally:
@@ -181,7 +136,7 @@ class LiveSession:
             "width": self.size[0],
             "height": self.size[1],
             "state": self.session.state,
-            "connected": self.connected,
+            "connected": self.connections.connected,
             "created_at": self.created_at.isoformat(),
             "expires_at": self.expires_at.isoformat(),
             "media_ms": self.session.stats.media_ms,
@@ -314,9 +269,12 @@ class SessionRegistry:
                     self._keep(self.end(live.session_id, "internal_error"))
 
     def _look_after(self, live: LiveSession, elapsed_s: float) -> None:
+        live.session.viewers = live.connections.viewers
         live.session.events.publish(live.session.sample_stats(elapsed_s))
         if reason := live.over(self._settings.limits):
             self._keep(self.end(live.session_id, reason))  # not waited for: it may take its time
+        else:
+            live.connections.drop_unconnected(self._settings.limits.connect_timeout_s)
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

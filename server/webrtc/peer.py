@@ -1,4 +1,4 @@
-"""One WebRTC connection of a session: answers an offer, sends the face, takes the microphone."""
+"""One WebRTC connection: answers an offer, sends the face, takes a voice."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from collections.abc import Callable
 import aioice.ice
 import aiortc.codecs.h264
 import aiortc.codecs.vpx
-import structlog
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
@@ -14,23 +13,16 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
-from aiortc.sdp import SessionDescription
+from aiortc.exceptions import OperationError
 
-from models.errors import VisavisError
 from models.shapes import PcmArray
 from server.config.webrtc import IceServer, WebRtcSettings
+from server.webrtc.dtls import accept_rsa_peers
+from server.webrtc.ice_fragment import IceFragment, fragment_text
+from server.webrtc.ice_restart import RestartableIce
 from server.webrtc.microphone import drain, read_microphone
+from server.webrtc.offers import BadSdpError, NotAcceptableError, check_watching, voice_of
 from server.webrtc.pacing import TrackPair
-
-log = structlog.get_logger(__name__)
-
-MAX_SDP_CHARS = 200_000
-
-
-class BadSdpError(VisavisError):
-    """The session description is none, or offers nothing that can be answered."""
-
-    code = "bad_sdp"
 
 
 def tune_webrtc(settings: WebRtcSettings) -> None:
@@ -39,31 +31,41 @@ def tune_webrtc(settings: WebRtcSettings) -> None:
     for codec in (codecs.vpx, codecs.h264):
         codec.DEFAULT_BITRATE = settings.video_bitrate
         codec.MAX_BITRATE = settings.max_video_bitrate
-    # a client that is gone is noticed within about four seconds, not thirty
+    # a client that is gone is noticed within about six seconds, not thirty
     aioice.ice.CONSENT_INTERVAL = 1
     aioice.ice.CONSENT_FAILURES = 4
+    accept_rsa_peers()
 
 
 class Peer:
-    """``on_connected`` and ``on_lost`` are each called at most once."""
+    """``on_connected`` and ``on_lost`` are each called at most once.
+
+    With ``tracks`` it sends them, with ``on_voice`` it listens; without ``tracks`` it takes a
+    voice alone and refuses whatever else is offered.
+    """
 
     def __init__(
         self,
-        tracks: TrackPair,
+        tracks: TrackPair | None,
         ice_servers: list[IceServer],
         on_voice: Callable[[PcmArray], None] | None,
+        *,
+        only_sends: bool = False,
     ) -> None:
         self.tracks = tracks
         self.on_connected: Callable[[], None] = lambda: None
         self.on_lost: Callable[[], None] = lambda: None
         self._on_voice = on_voice
+        self._only_sends = only_sends
         self._readers: set[asyncio.Task[None]] = set()
         self._state = "new"
-        servers = [
+        self._ice_servers = [
             RTCIceServer(urls=s.urls, username=s.username, credential=s.credential)
             for s in ice_servers
         ]
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+        self._ice: RestartableIce | None = None
+        self._remote_name = ("", "")  # of the newest ICE session
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=self._ice_servers))
         self._connection.on("track", self._take_track)
         self._connection.on("connectionstatechange", self._state_changed)
 
@@ -72,26 +74,79 @@ class Peer:
         """Media flows."""
         return self._state == "connected"
 
+    @property
+    def relayed(self) -> bool:
+        """Media flows through a TURN server."""
+        return self.connected and self._ice is not None and self._ice.relayed
+
     async def answer(self, offer_sdp: str) -> str:
-        """The answer to an offer, with all candidates. Raises BadSdpError."""
-        check_offer(offer_sdp)
-        try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
-            self._connection.addTrack(self.tracks.video)
-            self._connection.addTrack(self.tracks.audio)
-            await self._connection.setLocalDescription(await self._connection.createAnswer())
-        except Exception as error:  # aiortc raises whatever it trips over
-            await self.close()
-            raise BadSdpError(f"the offer cannot be answered: {error}") from error
-        sdp: str = self._connection.localDescription.sdp
-        return sdp
+        """The answer to an offer, with all candidates. Raises BadSdpError, NotAcceptableError."""
+        if self.tracks is None:
+            voice = voice_of(offer_sdp)
+            return voice.answer_all(await self._answer(voice.sdp))
+        check_watching(offer_sdp)
+        return await self._answer(offer_sdp)
+
+    async def take_fragment(self, fragment: IceFragment) -> str | None:
+        """Further candidates, or an ICE restart: then the answering fragment.
+
+        Raises RestartNotPossibleError.
+        """
+        assert self._ice is not None  # answered before
+        if fragment.username is None or self._remote_name == (
+            fragment.username,
+            fragment.password,
+        ):
+            await self._ice.add(fragment)
+            return None
+        await self._ice.restart(fragment)
+        self._remote_name = (fragment.username, fragment.password or "")
+        first = self._connection.getTransceivers()[0]
+        return fragment_text(
+            self._ice.username, self._ice.password, first.kind, first.mid, self._ice.candidates
+        )
 
     async def close(self) -> None:
         """Hang up."""
         self._state = "closed"
         for reader in self._readers:
             reader.cancel()
+        if self._ice is not None:
+            await self._ice.stop()
         await self._connection.close()
+
+    async def _answer(self, offer_sdp: str) -> str:
+        connection = self._connection
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
+            self._prepare_sections()
+            await connection.setLocalDescription(await connection.createAnswer())
+        except OperationError as error:
+            raise NotAcceptableError(
+                "the offer has no codec in common with this server: VP8 or H264 (constrained"
+                " baseline, packetization-mode=1), and Opus, G.722 or G.711"
+            ) from error
+        except Exception as error:  # aiortc raises whatever it trips over
+            raise BadSdpError(f"the offer cannot be answered: {error}") from error
+        sdp: str = connection.localDescription.sdp
+        return sdp
+
+    def _prepare_sections(self) -> None:
+        """Tracks into the sections that take them; from here on ICE can be restarted."""
+        transceivers = self._connection.getTransceivers()
+        kinds = {transceiver.kind for transceiver in transceivers}
+        if self.tracks is not None:
+            for track in (self.tracks.video, self.tracks.audio):
+                if track.kind in kinds:
+                    self._connection.addTrack(track)
+        if self._only_sends:
+            for transceiver in transceivers:
+                sends = transceiver.sender.track is not None
+                transceiver.direction = "sendonly" if sends else "inactive"
+        transport = transceivers[0].receiver.transport.transport
+        self._ice = RestartableIce(transport, self._ice_servers)
+        offered = self._connection.remoteDescription.sdp
+        self._remote_name = _ice_names(offered)
 
     def _take_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and self._on_voice is not None:
@@ -113,16 +168,10 @@ class Peer:
             self.on_lost()
 
 
-def check_offer(sdp: str) -> None:
-    """Raises BadSdpError for what is no session description at all."""
-    if len(sdp) > MAX_SDP_CHARS:
-        raise BadSdpError(f"the offer has {len(sdp)} characters; accepted: {MAX_SDP_CHARS}")
-    if not sdp.startswith("v=0"):
-        raise BadSdpError("the offer is no session description: it does not begin with v=0")
-    try:
-        media = SessionDescription.parse(sdp).media
-    except Exception as error:  # the parser fails in as many ways as there are bad offers
-        raise BadSdpError(f"the offer is a damaged session description: {error}") from error
-    video = [section for section in media if section.kind == "video"]
-    if not any(section.direction in ("recvonly", "sendrecv") for section in video):
-        raise BadSdpError("the offer must have a video section that wants to receive")
+def _ice_names(sdp: str) -> tuple[str, str]:
+    """User name and password of a description's first section."""
+    found = {
+        name: value
+        for name, _, value in (line.partition(":") for line in reversed(sdp.splitlines()))
+    }
+    return found["a=ice-ufrag"], found["a=ice-pwd"]

@@ -1,0 +1,73 @@
+"""/v1/sessions/{id}/whep: watch a session (draft-ietf-wish-whep)."""
+
+from fastapi import APIRouter, Request, Response
+
+from server.api.access import AllowedSession, Context
+from server.api.sdp_exchange import (
+    FRAGMENT_BODY,
+    FULL,
+    OFFER_BODY,
+    SDP,
+    body_of,
+    created,
+    elsewhere,
+    options,
+    patch_ice,
+)
+
+router = APIRouter(prefix="/v1/sessions/{session_id}/whep", tags=["WHEP"])
+
+
+@router.post("", status_code=201, response_class=Response, openapi_extra=OFFER_BODY)
+async def watch(request: Request, context: Context, live: AllowedSession) -> Response:
+    """One more viewer: picture and sound of the session, nothing from the viewer."""
+    offer = await body_of(request, SDP)
+    live.touch()
+    try:
+        connection, answer = await live.connections.watch(offer)
+    except FULL as full:
+        return elsewhere(request, context.settings, full)
+    location = f"{request.url.path}/{connection.connection_id}"
+    return created(connection, location, answer, live.connections.ice_servers)
+
+
+@router.options("")
+async def endpoint_options() -> Response:
+    """What may be sent here; needs no key."""
+    return options("POST, GET, HEAD, OPTIONS")
+
+
+@router.api_route("", methods=["GET", "HEAD"], status_code=204, response_class=Response)
+async def endpoint(live: AllowedSession) -> Response:
+    """The endpoint has no representation."""
+    del live
+    return Response(status_code=204)
+
+
+@router.patch("/{connection_id}", response_class=Response, openapi_extra=FRAGMENT_BODY)
+async def trickle(request: Request, live: AllowedSession, connection_id: str) -> Response:
+    """Further ICE candidates (204), or an ICE restart (200)."""
+    return await patch_ice(request, live.connections.viewer(connection_id))
+
+
+@router.delete("/{connection_id}", response_class=Response)
+async def leave(live: AllowedSession, connection_id: str) -> Response:
+    """Watch no longer; the session goes on."""
+    await live.connections.hang_up(live.connections.viewer(connection_id))
+    return Response(status_code=200)
+
+
+@router.options("/{connection_id}")
+async def connection_options(connection_id: str) -> Response:
+    """What may be sent here; needs no key."""
+    del connection_id
+    return options("PATCH, DELETE, GET, HEAD, OPTIONS")
+
+
+@router.api_route(
+    "/{connection_id}", methods=["GET", "HEAD"], status_code=204, response_class=Response
+)
+async def connection(live: AllowedSession, connection_id: str) -> Response:
+    """The connection is there; it has no representation."""
+    live.connections.viewer(connection_id)
+    return Response(status_code=204)

@@ -1,0 +1,91 @@
+"""/v1/whip: a voice comes in (RFC 9725) and opens a session, whose face is watched over WHEP."""
+
+from fastapi import APIRouter, Query, Request, Response
+
+from server.api.access import AllowedSession, Context, CurrentCaller
+from server.api.routes_sessions import session_plan
+from server.api.schemas import SessionBody
+from server.api.sdp_exchange import (
+    FRAGMENT_BODY,
+    FULL,
+    OFFER_BODY,
+    SDP,
+    body_of,
+    created,
+    elsewhere,
+    options,
+    patch_ice,
+)
+
+WHEP_RELATION = "urn:visavis:whep"
+
+router = APIRouter(prefix="/v1/whip", tags=["WHIP"])
+
+
+@router.post("", status_code=201, response_class=Response, openapi_extra=OFFER_BODY)
+async def publish(
+    request: Request,
+    context: Context,
+    caller: CurrentCaller,
+    avatar_id: str = Query(max_length=100),
+) -> Response:
+    """A session that speaks with the caller's voice. Its ``Link`` names where to watch it."""
+    offer = await body_of(request, SDP)
+    body = SessionBody(avatar_id=avatar_id, voice_in="mic")
+    try:
+        live = await context.sessions.start(await session_plan(context, caller, body))
+    except FULL as full:
+        return elsewhere(request, context.settings, full)
+    try:
+        connection, answer = await live.connections.publish(offer)
+    except BaseException:
+        await context.sessions.end(live.session_id, "never_connected")
+        raise
+    location = f"{request.url.path}/{live.session_id}"
+    response = created(connection, location, answer, live.connections.ice_servers)
+    watch = f"/v1/sessions/{live.session_id}/whep"
+    response.headers.append("Link", f'<{watch}>; rel="{WHEP_RELATION}"; token="{live.token}"')
+    return response
+
+
+@router.options("")
+async def endpoint_options() -> Response:
+    """What may be sent here; needs no key."""
+    return options("POST, GET, HEAD, OPTIONS")
+
+
+@router.api_route("", methods=["GET", "HEAD"], status_code=204, response_class=Response)
+async def endpoint(caller: CurrentCaller) -> Response:
+    """The endpoint has no representation."""
+    del caller
+    return Response(status_code=204)
+
+
+@router.patch("/{session_id}", response_class=Response, openapi_extra=FRAGMENT_BODY)
+async def trickle(request: Request, live: AllowedSession) -> Response:
+    """Further ICE candidates (204), or an ICE restart (200)."""
+    return await patch_ice(request, live.connections.publisher())
+
+
+@router.delete("/{session_id}", response_class=Response)
+async def hang_up(context: Context, live: AllowedSession) -> Response:
+    """The voice has ended, and the session with it."""
+    live.connections.publisher()
+    await context.sessions.end(live.session_id, "deleted")
+    return Response(status_code=200)
+
+
+@router.options("/{session_id}")
+async def resource_options(session_id: str) -> Response:
+    """What may be sent here; needs no key."""
+    del session_id
+    return options("PATCH, DELETE, GET, HEAD, OPTIONS")
+
+
+@router.api_route(
+    "/{session_id}", methods=["GET", "HEAD"], status_code=204, response_class=Response
+)
+async def resource(live: AllowedSession) -> Response:
+    """The voice comes in; there is no representation of it."""
+    live.connections.publisher()
+    return Response(status_code=204)

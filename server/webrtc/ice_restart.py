@@ -1,0 +1,138 @@
+"""ICE that can begin anew under a running connection, which aiortc itself has no way to do.
+
+DTLS and the tracks stay; only the path of their packets changes. They stay on the old path until
+the new one works, so a restart that fails harms nothing.
+"""
+
+import asyncio
+
+from aioice import Connection
+from aioice.ice import ConnectionEvent
+from aiortc import RTCIceCandidate, RTCIceServer, RTCIceTransport
+from aiortc.rtcicetransport import candidate_from_aioice, candidate_to_aioice, connection_kwargs
+
+from models.errors import VisavisError
+from server.webrtc.ice_fragment import IceFragment
+
+RESTART_LIMIT_S = 20.0
+MAX_REMOTE_CANDIDATES = 100  # more are not taken: RFC 8445 sets the same limit for checks
+_MONITOR_TURNS = 10
+
+
+class RestartNotPossibleError(VisavisError):
+    """The connection has no path yet that a restart could replace."""
+
+    code = "conflict"
+
+
+class RestartableIce:
+    """The path under one connection; made before the connection is up."""
+
+    def __init__(self, transport: RTCIceTransport, servers: list[RTCIceServer]) -> None:
+        self._transport = transport
+        self._servers = servers
+        self._path: Connection = transport._connection
+        self._next: Connection | None = None
+        self._change: asyncio.Task[None] | None = None
+        transport._recv = self._recv
+        transport._send = self._send
+
+    @property
+    def _newest(self) -> Connection:
+        return self._next or self._path
+
+    @property
+    def username(self) -> str:
+        """Our name in the newest ICE session."""
+        name: str = self._newest.local_username
+        return name
+
+    @property
+    def password(self) -> str:
+        """Our password in the newest ICE session."""
+        word: str = self._newest.local_password
+        return word
+
+    @property
+    def candidates(self) -> list[RTCIceCandidate]:
+        """Ours in the newest ICE session."""
+        return [candidate_from_aioice(each) for each in self._newest.local_candidates]
+
+    @property
+    def relayed(self) -> bool:
+        """Packets go through a TURN server of ours or of the other end."""
+        return any(
+            "relay" in (pair.local_candidate.type, pair.remote_candidate.type)
+            for pair in self._path._nominated.values()
+        )
+
+    async def add(self, fragment: IceFragment) -> None:
+        """The other end's further candidates, for the newest ICE session."""
+        path = self._newest
+        room = MAX_REMOTE_CANDIDATES - len(path.remote_candidates)
+        try:
+            for candidate in fragment.candidates[: max(0, room)]:
+                await path.add_remote_candidate(candidate_to_aioice(candidate))
+            if fragment.complete:
+                await path.add_remote_candidate(None)
+        except ValueError:
+            return  # the other end has said before that there would be no more
+
+    async def restart(self, fragment: IceFragment) -> None:
+        """Begin a new ICE session with the other end's new names and candidates.
+
+        Raises RestartNotPossibleError.
+        """
+        if self._transport.state != "completed":
+            raise RestartNotPossibleError(
+                f"ICE is {self._transport.state}; only an established connection can be restarted"
+            )
+        await self.stop()  # a restart that is under way gives way to this one
+        path = Connection(ice_controlling=False, **connection_kwargs(self._servers))
+        await path.gather_candidates()
+        path.remote_username, path.remote_password = fragment.username, fragment.password
+        self._next = path
+        await self.add(fragment)
+        self._change = asyncio.get_running_loop().create_task(self._change_over(path))
+
+    async def stop(self) -> None:
+        """Give up a restart that is under way."""
+        if self._next is not None:
+            await self._next.close()
+        if self._change is not None:
+            # never cancelled: see _change_over
+            await asyncio.gather(self._change, return_exceptions=True)
+
+    async def _change_over(self, path: Connection) -> None:
+        try:
+            async with asyncio.timeout(RESTART_LIMIT_S):
+                await path.connect()
+        except (ConnectionError, TimeoutError):
+            await path.close()
+            if self._next is path:
+                self._next = None
+            return
+        before, self._path, self._next = self._path, path, None
+        self._transport._connection = path
+        # aiortc waits for the old path's end and takes it for the connection's: send it to wait
+        # for the new one's, and be sure that it does before that one could end
+        before._emit_event(ConnectionEvent())
+        for _ in range(_MONITOR_TURNS):
+            if path._event_waiter is not None:
+                break
+            await asyncio.sleep(0)
+        await before.close()
+
+    async def _recv(self) -> bytes:
+        while True:
+            path = self._path
+            try:
+                data: bytes = await path.recv()
+            except ConnectionError:
+                if path is self._path:
+                    raise
+            else:
+                return data
+
+    async def _send(self, data: bytes) -> None:
+        await self._path.send(data)
