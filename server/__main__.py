@@ -42,7 +42,7 @@ def serve(
     except VisavisError as error:
         _give_up(str(error))
     except OSError as error:
-        _give_up(f"cannot listen on {host or ''}:{port or ''}: {error.strerror}")
+        _give_up(f"the server cannot start: {error}")
 
 
 def _shown(text: str, **settings: Any) -> Any:

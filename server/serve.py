@@ -1,81 +1,108 @@
 """``python -m server serve``: uvicorn around the application, and an address for people."""
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import structlog
 import uvicorn
+from fastapi import FastAPI
 
+from models.errors import VisavisError
+from server.api.http_limits import http_config
 from server.app import create_app
 from server.config.settings import Settings
 from server.context import ServerContext
-from server.engine.client import EngineFailedError
 from server.engine.messages import PortraitPlan
-from server.storage.storage import open_storage
+from server.stopping import StopRequest
 
-WEBSOCKET_PING_S = 5.0
+log = structlog.get_logger(__name__)
+
+
+class CannotListenError(VisavisError):
+    """The address is taken, not this machine's, or not to be had by this user."""
+
+    code = "cannot_listen"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but signals are heard by StopRequest."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Until a signal comes; ``announce`` gets the page's address once the engine is ready.
 
     Raises EngineFailedError when the engine cannot be loaded, BadStorageError when nothing can
-    be kept, OSError when the port is taken.
+    be kept, CannotListenError, ConfigError.
     """
-    async with open_storage(settings.storage):
-        pass  # what is wrong with it is told before anything starts
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            ws_ping_interval=WEBSOCKET_PING_S,
-            ws_ping_timeout=WEBSOCKET_PING_S,
-            ws_max_size=4 * 1024 * 1024,
-            timeout_graceful_shutdown=3,
-        )
-    )
-    with bound_socket(settings.host, settings.port) as listening:
-        port = listening.getsockname()[1]
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        watching = asyncio.create_task(_watch_engine(server, app, settings.host, port, announce))
-        await serving
+    stop = StopRequest()
+    with bound_socket(settings.host, settings.port) as listening, stop.heard_from_signals():
+        # not by uvicorn, which would log what goes wrong and then end as if all was well
+        async with app.router.lifespan_context(app):
+            await _serve(app, listening, stop, announce)
+
+
+async def _serve(
+    app: FastAPI, listening: socket.socket, stop: StopRequest, announce: Callable[[str], None]
+) -> None:
+    context: ServerContext = app.state.context
+    sessions, drain_s = context.sessions, context.settings.limits.drain_s
+    server = _Server(http_config(app, lifespan="off"))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    watching = asyncio.create_task(_watch_engine(context, address_of(listening), announce))
+    asked = asyncio.create_task(stop.gently.wait())
+    try:
+        await asyncio.wait({serving, watching, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            await sessions.end_all("engine_failed")
+            watching.result()
+        elif asked.done():
+            await stop.unless_at_once(sessions.drain(drain_s))
+    finally:
+        await sessions.end_all("server_stopping")  # before uvicorn cuts their listeners off
         watching.cancel()
-        outcome = (await asyncio.gather(watching, return_exceptions=True))[0]
-        if isinstance(outcome, EngineFailedError):
-            raise outcome
+        asked.cancel()
+        await asyncio.gather(watching, asked, return_exceptions=True)
+        server.should_exit = True
+        await serving
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """A listening address, port 0 being any free one. Raises OSError."""
+    """An address to listen on, port 0 being any free one. Raises CannotListenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError:
+    except OSError as error:
         listening.close()
-        raise
+        raise CannotListenError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     return listening
 
 
-async def _watch_engine(
-    server: uvicorn.Server, app: object, host: str, port: int, announce: Callable[[str], None]
-) -> None:
-    while not server.started:
-        await asyncio.sleep(0.02)
-    context: ServerContext = app.state.context  # type: ignore[attr-defined]
-    try:
-        await context.pool.client.wait_ready()
-    except EngineFailedError:
-        server.should_exit = True
-        raise
+def address_of(listening: socket.socket) -> str:
+    """What a browser on this machine calls it."""
+    host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    announce(f"http://{shown}:{port}/")
-    for avatar in context.avatars.shipped.values():
-        await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
-    # from here on only the engine's end matters
-    error = await context.pool.failed
-    server.should_exit = True
-    raise error
+    return f"http://{shown}:{port}/"
+
+
+async def _watch_engine(
+    context: ServerContext, address: str, announce: Callable[[str], None]
+) -> None:
+    """Never returns. Raises EngineFailedError when there will be no engine."""
+    await context.pool.client.wait_ready()
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk is full
+        announce(address)
+    try:
+        for avatar in context.avatars.shipped.values():
+            await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
+    except VisavisError as error:  # only the first sessions begin a little later
+        log.warning("portraits_not_prepared", reason=str(error))
+    raise await context.pool.failed

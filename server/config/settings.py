@@ -38,6 +38,7 @@ class Limits(BaseModel):
     max_duration_s: float = Field(default=3600.0, gt=0)
     connect_timeout_s: float = Field(default=60.0, gt=0)
     lost_client_grace_s: float = Field(default=5.0, ge=0)
+    drain_s: float = Field(default=30.0, ge=0)
 
 
 class Settings(BaseSettings):
