@@ -16,7 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from models.shapes import PcmArray
-from server.api.stream_protocol import BadEventError, PcmConverter, parse_event
+from server.api.stream_protocol import BadEventError, parse_event
+from server.voice.pcm import PcmConverter
 from tests.server_fixtures import FakeServer, started_session, tone, watching
 
 

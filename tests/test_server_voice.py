@@ -1,10 +1,13 @@
 import itertools
 
 import numpy as np
+import pytest
 
+from models.shapes import PcmArray
 from server.voice.media_time import PACKET_SAMPLES, from_ms
-from server.voice.session_voice import JITTER_SAMPLES, SessionVoice
+from server.voice.session_voice import JITTER_SAMPLES, SessionVoice, VoiceMark
 from tests.server_fixtures import tone
+from tests.voice_fixtures import hello
 
 QUIET = np.zeros(PACKET_SAMPLES, np.int16)
 LOUD = tone(0.02)
@@ -14,6 +17,15 @@ AHEAD = from_ms(520)
 def make_voice() -> SessionVoice:
     numbers = itertools.count(1)
     return SessionVoice(48_000 * 60, lambda: f"mic{next(numbers)}")
+
+
+def packets(pcm: PcmArray) -> list[PcmArray]:
+    whole = len(pcm) // PACKET_SAMPLES * PACKET_SAMPLES
+    return list(pcm[:whole].reshape(-1, PACKET_SAMPLES))
+
+
+def voice_marks(voice: SessionVoice, position: int) -> list[VoiceMark]:
+    return [mark for mark in voice.pass_marks(position) if isinstance(mark, VoiceMark)]
 
 
 def test_nobody_speaks_and_the_timeline_is_silence_up_to_the_target() -> None:
@@ -34,7 +46,7 @@ def test_a_whole_speech_is_written_without_a_gap_and_marked() -> None:
     for position in range(0, 48_000, PACKET_SAMPLES):
         voice.fill(position + AHEAD)
     np.testing.assert_array_equal(voice.timeline.read(0, len(speech)), speech)
-    start, end = voice.pass_marks(48_000)
+    start, end = voice_marks(voice, 48_000)
     assert (start.position, start.starts) == (0, True)
     assert (end.position, end.starts) == (len(speech), False)
 
@@ -82,19 +94,24 @@ def test_a_slow_microphone_clock_is_padded_and_a_fast_one_shortened() -> None:
     assert fast.dropped_samples > 0
 
 
-def test_microphone_speech_gets_marks_of_its_own() -> None:
+def test_microphone_speech_is_marked_where_it_begins_and_ends_not_where_it_was_noticed() -> None:
     voice = make_voice()
     target = AHEAD
-    for packet in [QUIET] * 20 + [LOUD] * 50 + [QUIET] * 50:
+    silence = np.zeros(from_ms(1_000), np.int16)
+    recorded = hello()
+    for packet in packets(np.concatenate([silence, recorded, silence])):
         voice.fill(target)
         voice.push_microphone(packet, target)
         target += PACKET_SAMPLES
-    start, end = voice.pass_marks(target)
+    start, *between, end = voice_marks(voice, target)
     assert start.starts
     assert not end.starts
-    assert start.speech_id == end.speech_id == "mic1"
-    heard_ms = (end.position - start.position) / 48
-    assert 1000 <= heard_ms <= 1500  # the loud second and the hangover
+    assert start.speech_id == "mic1"
+    assert len(between) % 2 == 0
+    loud = np.flatnonzero(np.abs(recorded) > 1_000)
+    assert start.position - AHEAD - from_ms(1_000 + 20) == pytest.approx(loud[0], abs=from_ms(120))
+    assert end.position - AHEAD - from_ms(1_000 + 20) == pytest.approx(loud[-1], abs=from_ms(200))
+    assert not start.from_api
 
 
 def test_api_speech_has_the_floor_and_the_microphone_comes_back_after_it() -> None:
@@ -115,13 +132,33 @@ def test_api_speech_has_the_floor_and_the_microphone_comes_back_after_it() -> No
 def test_a_microphone_that_stops_ends_its_speech() -> None:
     voice = make_voice()
     target = AHEAD
-    for tick in range(100):
+    spoken = packets(hello())
+    for tick in range(200):
         voice.fill(target)
-        if tick < 50:
-            voice.push_microphone(LOUD, target)
+        if tick < 60:
+            voice.push_microphone(spoken[tick], target)
         target += PACKET_SAMPLES
     assert not voice.microphone_running
-    assert [mark.starts for mark in voice.pass_marks(target)] == [True, False]
+    assert [mark.starts for mark in voice_marks(voice, target)] == [True, False]
+
+
+def test_a_microphone_that_is_only_listened_to_does_not_reach_the_timeline() -> None:
+    voice = make_voice()
+    voice.microphone_drives = False
+    heard: list[PcmArray] = []
+    voice.on_heard = heard.append
+    target = AHEAD
+    spoken = packets(hello())
+    for packet in spoken:
+        voice.fill(target)
+        voice.push_microphone(packet, target)
+        target += PACKET_SAMPLES
+    assert len(heard) == len(spoken)
+    assert voice.microphone_running
+    assert not voice.timeline.read(0, voice.timeline.written).any()
+    assert voice.padded_samples == 0
+    assert voice.dropped_samples == 0
+    assert voice.quiet
 
 
 def test_odd_packets_of_a_microphone_add_up() -> None:

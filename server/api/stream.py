@@ -15,7 +15,6 @@ from server.api.problems import ApiError
 from server.api.stream_protocol import (
     BadEventError,
     MotionUpdate,
-    PcmConverter,
     Ping,
     SpeechAppend,
     SpeechEnd,
@@ -34,6 +33,7 @@ from server.sessions.events import (
     as_json,
 )
 from server.sessions.registry import LiveSession
+from server.voice.pcm import PcmConverter
 from server.voice.speech_queue import SpeechQueueFullError, Utterance
 
 log = structlog.get_logger(__name__)

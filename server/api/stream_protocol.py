@@ -5,14 +5,10 @@ import binascii
 import json
 from typing import Annotated, Literal
 
-import numpy as np
-import soxr
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.errors import VisavisError
-from models.shapes import PcmArray
 from server.api.schemas import MotionBody
-from server.voice.media_time import PLAYOUT_RATE_HZ
 
 MIN_PCM_RATE_HZ, MAX_PCM_RATE_HZ = 8_000, 48_000
 _STRICT = ConfigDict(extra="forbid")
@@ -48,6 +44,16 @@ class SpeechEnd(BaseModel):
     type: Literal["speech.end"]
 
 
+class SpeechText(BaseModel):
+    """A text to be spoken by one of the server's voices."""
+
+    model_config = _STRICT
+    type: Literal["speech.text"]
+    text: str
+    voice: str | None = None
+    speech_id: str | None = Field(default=None, min_length=1, max_length=100)
+
+
 class SpeechInterrupt(BaseModel):
     """Silence now."""
 
@@ -68,7 +74,9 @@ class Ping(BaseModel):
     type: Literal["ping"]
 
 
-ClientEvent = SpeechStart | SpeechAppend | SpeechEnd | SpeechInterrupt | MotionUpdate | Ping
+ClientEvent = (
+    SpeechStart | SpeechAppend | SpeechEnd | SpeechText | SpeechInterrupt | MotionUpdate | Ping
+)
 _EVENTS: TypeAdapter[ClientEvent] = TypeAdapter(Annotated[ClientEvent, Field(discriminator="type")])
 
 
@@ -92,32 +100,3 @@ def decode_base64(audio: str) -> bytes:
         return base64.b64decode(audio, validate=True)
     except (binascii.Error, ValueError) as error:
         raise BadEventError("speech.append: audio is not base64") from error
-
-
-class PcmConverter:
-    """PCM16LE bytes in pieces of any length, even odd, at a fixed rate -> int16 at 48 kHz."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._half = b""  # the first byte of a sample that was cut in two
-        self._stream: soxr.ResampleStream | None = None
-        if rate_hz != PLAYOUT_RATE_HZ:
-            # float inside: soxr dithers int16, and then packets of other sizes sound otherwise
-            self._stream = soxr.ResampleStream(rate_hz, PLAYOUT_RATE_HZ, 1, dtype="float32")
-
-    def push(self, data: bytes) -> PcmArray:
-        """The samples [n] that these bytes complete."""
-        data = self._half + data
-        whole = len(data) // 2 * 2
-        self._half = data[whole:]
-        return self._resampled(np.frombuffer(data[:whole], "<i2").astype(np.int16), last=False)
-
-    def finish(self) -> PcmArray:
-        """What was still inside."""
-        return self._resampled(np.zeros(0, np.int16), last=True)
-
-    def _resampled(self, pcm: PcmArray, *, last: bool) -> PcmArray:
-        if self._stream is None:
-            return pcm
-        wave = self._stream.resample_chunk(pcm.astype(np.float32), last=last)
-        converted: PcmArray = np.clip(np.round(wave), -32768, 32767).astype(np.int16)
-        return converted

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
 State = Literal["idle", "listening", "speaking"]
+InterruptReason = Literal["client", "barge_in"]
 QUEUED_EVENTS = 256
 
 
@@ -49,11 +50,40 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class SpeechInterrupted:
-    """The speech was cut after ``position_ms`` of it."""
+    """The speech was cut after ``position_ms`` of it: asked to, or the user talked over it."""
 
     type: ClassVar[str] = "speech.interrupted"
     speech_id: str
     position_ms: int
+    reason: InterruptReason = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A sentence of a text begins to be heard. Its length is an estimate while it is made."""
+
+    type: ClassVar[str] = "caption"
+    speech_id: str
+    text: str
+    at_ms: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeechStarted:
+    """The user has begun to talk into the microphone, at this time of what was being played."""
+
+    type: ClassVar[str] = "user_speech.started"
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeechEnded:
+    """The user has fallen silent."""
+
+    type: ClassVar[str] = "user_speech.ended"
+    at_ms: int
+    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +96,7 @@ class Stats:
     frames_late: int  # pictures that were not there in time: the one before was shown again
     frames_ahead: int  # pictures that wait for their time
     queue_ms: int  # picture and sound packets released but not yet taken by the connection
+    viewers: int  # connections that watch over WHEP
     picture_delay_ms: int  # from a voice's arrival to its picture
     media_ms: int
     speech_queued_ms: int
@@ -105,6 +136,9 @@ Event = (
     | SpeechStarted
     | SpeechEnded
     | SpeechInterrupted
+    | Caption
+    | UserSpeechStarted
+    | UserSpeechEnded
     | Stats
     | ErrorEvent
     | Pong

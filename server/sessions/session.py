@@ -16,9 +16,11 @@ from models.timing import FPS, FRAME_MS
 from server.engine.config import Mode, MotionLevels
 from server.engine.frame_ring import RENDER_LEAD
 from server.engine.messages import ModeTiming
+from server.sessions.captions import caption_of
 from server.sessions.events import (
     ErrorEvent,
     EventHub,
+    InterruptReason,
     SpeechEnded,
     SpeechInterrupted,
     SpeechStarted,
@@ -26,8 +28,15 @@ from server.sessions.events import (
     StateChanged,
     Stats,
 )
+from server.sessions.listening import Listen, UserListening
 from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, SAMPLES_PER_PICTURE, from_ms, to_ms
-from server.voice.session_voice import JITTER_SAMPLES, InterruptedSpeech, SessionVoice, queued_ms
+from server.voice.session_voice import (
+    JITTER_SAMPLES,
+    CaptionMark,
+    InterruptedSpeech,
+    SessionVoice,
+    queued_ms,
+)
 from server.voice.speech_queue import Utterance
 
 _COMPUTE_MARGIN = 1.5  # a busy machine's hop against the warm-up's
@@ -97,11 +106,15 @@ class Session:
         mode: Mode,
         levels: MotionLevels,
         max_speech_s: float,
+        listen: Listen = "off",
     ) -> None:
         self.timing = timing
         self.mode = mode
         self.events = EventHub()
         self.voice = SessionVoice(from_ms(max_speech_s * 1000), new_speech_id)
+        self.listening = UserListening(listen, self.voice, self.events)
+        self.listening.on_barge_in = lambda: self.interrupt("barge_in")
+        self.voice.on_heard = lambda packet: self.listening.hear(packet, self.position)
         self.position = 0
         self.state: State = "idle"
         self.picture_ready = asyncio.Event()  # the picture of ``frame`` is in the ring
@@ -110,6 +123,7 @@ class Session:
         self.motion_ms = 0.0
         self.render_ms = 0.0
         self.queue_ms = 0
+        self.viewers = 0
         self._engine = engine
         self.levels = levels
         self.engine_failed = False
@@ -148,6 +162,7 @@ class Session:
         self._pass_marks(position)
         self._feed()
         sound = self.voice.timeline.read(position, PACKET_SAMPLES)
+        self.listening.played(sound, position)
         picture_due = self.picture_due
         picture = self._take_picture(self.frame) if picture_due else None
         self._update_state()
@@ -180,14 +195,33 @@ class Session:
         """A speech whose voice will arrive piece by piece, through ``voice.queue.add``."""
         return self.voice.queue.open(speech_id or new_speech_id())
 
-    def interrupt(self) -> InterruptedSpeech | None:
+    def begin_synthesised(self, speech_id: str | None = None) -> Utterance:
+        """A speech that the server makes, faster than it is heard, through ``add_synthesised``.
+
+        Raises SpeechQueueFullError.
+        """
+        utterance = self.begin_speech(speech_id)
+        utterance.synthesised = True
+        utterance.prebuffer = self.timing.ahead_frames * SAMPLES_PER_PICTURE
+        return utterance
+
+    def add_synthesised(self, utterance: Utterance, pcm: PcmArray, *, last: bool = False) -> None:
+        """More [n] of such a speech. As soon as there is enough of it, and nobody speaks, idle
+        motion that was planned ahead gives way to it."""
+        was_awaited = self.voice.awaits(utterance) and not utterance.ready
+        utterance.add(pcm)
+        utterance.closed = utterance.closed or last
+        if was_awaited and utterance.ready:
+            self._pull_forward()
+
+    def interrupt(self, reason: InterruptReason = "client") -> InterruptedSpeech | None:
         """Silence now, the face to rest; returns what was being heard (or was next)."""
         resume = max(self._start_frame, self.frame + _INTERRUPT_LEAD_FRAMES)
         self._feed()
         cut = self.voice.interrupt(self.position, resume * SAMPLES_PER_PICTURE)
         self._rewind(resume, to_rest=True)
         for speech in cut:
-            self.events.publish(SpeechInterrupted(speech.speech_id, to_ms(speech.heard)))
+            self.events.publish(SpeechInterrupted(speech.speech_id, to_ms(speech.heard), reason))
         self._update_state()
         return cut[0] if cut else None
 
@@ -242,6 +276,7 @@ class Session:
             frames_late=self.frames_late,
             frames_ahead=len(self._ready),
             queue_ms=self.queue_ms,
+            viewers=self.viewers,
             picture_delay_ms=self.picture_delay_ms,
             media_ms=to_ms(self.position),
             speech_queued_ms=queued_ms(self.voice, self.position),
@@ -294,7 +329,9 @@ class Session:
     def _pass_marks(self, position: int) -> None:
         was_audible = self.voice.audible
         for mark in self.voice.pass_marks(position):
-            if mark.starts:
+            if isinstance(mark, CaptionMark):
+                self.events.publish(caption_of(mark))
+            elif mark.starts:
                 was_audible = mark
                 self.events.publish(SpeechStarted(mark.speech_id, to_ms(mark.position)))
             elif was_audible is not None:
@@ -304,7 +341,7 @@ class Session:
     def _update_state(self) -> None:
         if self.voice.audible is not None:
             state: State = "speaking"
-        elif self.voice.microphone_running or len(self.voice.queue):
+        elif self.voice.awaits_voice or self.listening.user_speaking:
             state = "listening"
         else:
             state = "idle"

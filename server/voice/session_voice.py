@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.shapes import FloatArray, PcmArray
-from server.voice.gate import VoiceGate
+from server.voice.activity import VoiceActivity
 from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, from_ms, to_ms
-from server.voice.speech_queue import SpeechQueue, Utterance
+from server.voice.speech_queue import SpeechQueue, SpokenSentence, Utterance
 from server.voice.timeline import VoiceTimeline
 
 JITTER_SAMPLES = from_ms(60)  # how late a microphone's packet may come before silence fills in
@@ -32,6 +32,19 @@ class VoiceMark:
     position: int
     speech_id: str
     starts: bool
+    from_api: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionMark:
+    """A sentence of a spoken text begins at a media position (samples at 48 kHz)."""
+
+    position: int
+    speech_id: str
+    sentence: SpokenSentence
+
+
+Mark = VoiceMark | CaptionMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +59,7 @@ class InterruptedSpeech:
 class _Microphone:
     running: bool = False
     ticks_without: int = 0
-    speech_id: str | None = None  # while the gate is open
-    gate: VoiceGate = field(default_factory=VoiceGate)
+    speech_id: str | None = None  # while somebody speaks
     rest: PcmArray = field(default_factory=lambda: np.zeros(0, np.int16))  # less than a packet
 
 
@@ -57,10 +69,14 @@ class SessionVoice:
     def __init__(self, max_queued_samples: int, new_speech_id: Callable[[], str]) -> None:
         self.timeline = VoiceTimeline()
         self.queue = SpeechQueue(max_queued_samples)
+        self.activity = VoiceActivity()  # of the microphone
+        self.microphone_drives = True  # else it is only listened to
+        self.on_heard: Callable[[PcmArray], None] = lambda _: None  # each packet of it [960]
         self.audible: VoiceMark | None = None  # start of the speech heard at the playout point
         self.padded_samples = 0
         self.dropped_samples = 0
-        self._marks: list[VoiceMark] = []
+        self._marks: list[Mark] = []
+        self._marks_from = 0  # no mark lies before this any more
         self._new_speech_id = new_speech_id
         self._microphone = _Microphone()
 
@@ -70,20 +86,43 @@ class SessionVoice:
         return self._microphone.running
 
     @property
+    def awaits_voice(self) -> bool:
+        """A microphone or an open speech could bring a voice at any time."""
+        driven = self._microphone.running and self.microphone_drives
+        return driven or any(not u.closed and not u.synthesised for u in self.queue)
+
+    @property
     def quiet(self) -> bool:
-        """Nobody speaks at the playout point nor in what is written ahead of it."""
-        silent = self.audible is None and not self._marks and len(self.queue) == 0
-        return silent and self._microphone.speech_id is None
+        """Nobody speaks at the playout point, nor in what is written ahead of it or waits."""
+        return self._nothing_written and len(self.queue) == 0
+
+    def awaits(self, utterance: Utterance) -> bool:
+        """Nobody speaks, and ``utterance`` is what would be heard next."""
+        first = self.queue.first is utterance and utterance.started_at is None
+        return first and self._nothing_written
+
+    @property
+    def api_speech_audible(self) -> bool:
+        """Speech that came through the API is heard at the playout point."""
+        return self.audible is not None and self.audible.from_api
+
+    @property
+    def _nothing_written(self) -> bool:
+        written = self.audible is not None or bool(self._marks)
+        return not written and self._microphone.speech_id is None
 
     def fill(self, target: int) -> None:
         """Once per 20 ms of media time: write speech up to ``target``, silence where due."""
         self._write_speech(target)
         self._watch_microphone()
-        awaited = self._microphone.running or self.queue.first is not None
+        first = self.queue.first
+        driven = self._microphone.running and self.microphone_drives
+        awaited = driven or first is not None
         missing = target - (JITTER_SAMPLES if awaited else 0) - self.timeline.written
         if missing > 0:
             self.timeline.write_silence(missing)
-            self.padded_samples += missing if awaited else 0
+            if driven or (first is not None and first.started_at is not None):
+                self.padded_samples += missing
 
     def push_microphone(self, pcm: PcmArray, target: int) -> None:
         """Voice [n] of the microphone, just arrived."""
@@ -93,7 +132,11 @@ class SessionVoice:
         whole = len(voice) // PACKET_SAMPLES * PACKET_SAMPLES
         microphone.rest = voice[whole:]
         for packet in voice[:whole].reshape(-1, PACKET_SAMPLES):
-            if self.queue.first is None:
+            self.activity.push(packet)
+            self.on_heard(packet)
+            if not self.microphone_drives:
+                self._microphone.running = True
+            elif self.queue.first is None:
                 self._write_microphone_packet(packet, target)
             else:
                 self._end_microphone_speech()
@@ -103,12 +146,13 @@ class SessionVoice:
         """The voice [m] at 16 kHz that became complete since the last call."""
         return self.timeline.next_blocks()
 
-    def pass_marks(self, position: int) -> list[VoiceMark]:
+    def pass_marks(self, position: int) -> list[Mark]:
         """The playout point moves to ``position``; returns the marks that it passes."""
         passed = [mark for mark in self._marks if mark.position <= position]
         self._marks = [mark for mark in self._marks if mark.position > position]
         for mark in passed:
-            self.audible = mark if mark.starts else None
+            if isinstance(mark, VoiceMark):
+                self.audible = mark if mark.starts else None
         self.timeline.forget_before(position)
         return passed
 
@@ -119,12 +163,13 @@ class SessionVoice:
         if self.audible is not None:
             cut[self.audible.speech_id] = now - self.audible.position
         for mark in self._marks:
-            if mark.starts:
+            if isinstance(mark, VoiceMark) and mark.starts:
                 cut.setdefault(mark.speech_id, 0)
         for utterance in self.queue.clear():
             cut.setdefault(utterance.speech_id, 0)
         self.audible = None
         self._marks = []
+        self._marks_from = resume
         self._microphone = _Microphone()
         self.timeline.silence_from(now, _FADE_SAMPLES)
         self.timeline.truncate(resume)
@@ -141,12 +186,19 @@ class SessionVoice:
                 self._mark(utterance.speech_id, starts=False)
                 self.queue.drop_first()
             else:
+                self._mark_sentences(utterance, self.timeline.written + len(pcm))
                 self.timeline.write(pcm)
+                self.queue.took()
 
     def _start(self, utterance: Utterance) -> None:
         self._end_microphone_speech()
         utterance.started_at = self.timeline.written
         self._mark(utterance.speech_id, starts=True)
+
+    def _mark_sentences(self, utterance: Utterance, taken_at: int) -> None:
+        for sentence in utterance.take_sentences():
+            position = taken_at - utterance.taken + sentence.start
+            self._marks.append(CaptionMark(position, utterance.speech_id, sentence))
 
     def _write_microphone_packet(self, packet: PcmArray, target: int) -> None:
         microphone = self._microphone
@@ -154,14 +206,15 @@ class SessionVoice:
             # begin in the middle of the elastic margin, not at the edge where silence fills in
             microphone.running = True
             self.timeline.write_silence(max(0, target - self.timeline.written))
-        speaking = microphone.gate.push(packet)
+        speaking = self.activity.speaking
         ahead = self.timeline.written - target
         if ahead >= (_MAX_AHEAD_SAMPLES if speaking else _QUIET_AHEAD_SAMPLES):
             self.dropped_samples += PACKET_SAMPLES
             return
         if speaking and microphone.speech_id is None:
             microphone.speech_id = self._new_speech_id()
-            self._mark(microphone.speech_id, starts=True)
+            onset = self.timeline.written + PACKET_SAMPLES - self.activity.since_onset
+            self._mark_microphone(microphone.speech_id, onset, starts=True)
         if not speaking:
             self._end_microphone_speech()
         self.timeline.write(packet)
@@ -172,14 +225,23 @@ class SessionVoice:
         if microphone.running and microphone.ticks_without > _MICROPHONE_GONE_TICKS:
             self._end_microphone_speech()
             self._microphone = _Microphone()
+            self.activity.reset()
 
     def _end_microphone_speech(self) -> None:
         if self._microphone.speech_id is not None:
-            self._mark(self._microphone.speech_id, starts=False)
+            last = self.timeline.written + PACKET_SAMPLES - self.activity.since_voice
+            self._mark_microphone(self._microphone.speech_id, last, starts=False)
             self._microphone.speech_id = None
 
     def _mark(self, speech_id: str, *, starts: bool) -> None:
         self._marks.append(VoiceMark(self.timeline.written, speech_id, starts))
+        self._marks_from = self.timeline.written
+
+    def _mark_microphone(self, speech_id: str, position: int, *, starts: bool) -> None:
+        """The verdict comes later than what it is about, which may even have been heard already."""
+        position = min(max(position, self._marks_from), self.timeline.written)
+        self._marks.append(VoiceMark(position, speech_id, starts, from_api=False))
+        self._marks_from = position
 
 
 def queued_ms(voice: SessionVoice, position: int) -> int:
