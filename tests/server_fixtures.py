@@ -61,7 +61,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
 def run_fake_server(settings: Settings) -> Iterator[FakeServer]:
     """Start, wait until the engine is ready, stop."""
     app = create_app(settings)
-    config = http_config(app, drain_s=2)
+    config = http_config(app)
     config.port = 0
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="fake-server")
@@ -124,6 +124,11 @@ class Watcher:
                 kept.append(await track.recv())
                 self.news.set()
 
+    async def close(self) -> None:
+        """Hang up, and read what is left."""
+        await self.connection.close()
+        await asyncio.gather(*self.tasks)
+
     async def until(self, pictures: int, limit_s: float = 30.0) -> None:
         """Wait for so many pictures."""
         async with asyncio.timeout(limit_s):
@@ -154,8 +159,7 @@ async def watching(
     try:
         yield watcher
     finally:
-        await connection.close()
-        await asyncio.gather(*watcher.tasks)
+        await watcher.close()
 
 
 def tone(seconds: float, level: float = 0.3, rate_hz: int = 48_000) -> PcmArray:

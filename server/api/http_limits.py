@@ -5,6 +5,7 @@ letter now and then would hold all connections (slowloris). Bodies are BodyLimit
 """
 
 import asyncio
+from typing import Literal
 
 import h11
 import uvicorn
@@ -15,6 +16,7 @@ HEAD_BYTES = 32 * 1024  # request line and headers
 HEAD_S = 10.0
 MAX_CONNECTIONS = 512  # more get 503
 KEEP_ALIVE_S = 20
+SHUTDOWN_S = 3
 WEBSOCKET_PING_S = 5.0
 WEBSOCKET_MESSAGE_BYTES = 1024 * 1024
 
@@ -60,15 +62,16 @@ class ImpatientProtocol(H11Protocol):
         self.transport.close()
 
 
-def http_config(app: FastAPI, *, drain_s: int = 3) -> uvicorn.Config:
-    """How uvicorn serves the application."""
+def http_config(app: FastAPI, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:
+    """How uvicorn serves the application; ``off``: whoever calls has started its parts already."""
     return uvicorn.Config(
         app,
+        lifespan=lifespan,
         http=ImpatientProtocol,
         h11_max_incomplete_event_size=HEAD_BYTES,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=drain_s,
+        timeout_graceful_shutdown=SHUTDOWN_S,
         log_config=None,
         access_log=False,  # addresses of WebSockets carry tokens
         ws_ping_interval=WEBSOCKET_PING_S,
