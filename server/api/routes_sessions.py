@@ -71,6 +71,7 @@ async def session_plan(context: ServerContext, caller: Caller, body: SessionBody
         avatar=await context.avatars.get(body.avatar_id, caller.owner),
         mode=body.mode,
         voice_in=body.voice_in,
+        listen=body.listen,
         levels=body.motion.levels(),
         output=body.output.options(),
         seed=body.seed if body.seed is not None else secrets.randbelow(2**31),

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from dit.moods import MOOD_NAMES, NEUTRAL
 from server.api.output_schemas import OutputBody
 from server.engine.config import MAX_LEVEL, MAX_MOOD_STRENGTH, Mode, MotionLevels
+from server.sessions.listening import Listen
 from server.sessions.registry import VoiceIn
 
 _STRICT = ConfigDict(extra="forbid")
@@ -46,6 +47,7 @@ class SessionBody(BaseModel):
     avatar_id: str = Field(max_length=100)
     mode: Mode = "live"
     voice_in: VoiceIn = "both"
+    listen: Listen = "off"
     motion: MotionBody = Field(default_factory=MotionBody)
     output: OutputBody = Field(default_factory=OutputBody)
     idle_timeout_s: float | None = Field(default=None, gt=0)

@@ -22,6 +22,7 @@ from server.engine.messages import EngineInfo, PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
 from server.metrics import Metrics
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
+from server.sessions.listening import Listen
 from server.sessions.session import Session, SessionTiming
 from server.webrtc.connections import Connections
 from server.webrtc.pacing import PacingClock
@@ -54,6 +55,12 @@ class SessionPlan:
     seed: int
     idle_timeout_s: float
     max_duration_s: float
+    listen: Listen = "off"
+
+    @property
+    def hears_microphone(self) -> bool:
+        """It drives the face, or is listened to for when the user talks."""
+        return self.voice_in != "api" or self.listen != "off"
 
 
 class LiveSession:
@@ -81,7 +88,7 @@ class LiveSession:
             settings.webrtc,
             metrics,
             session_id,
-            session.push_microphone if plan.voice_in != "api" else None,
+            session.push_microphone if plan.hears_microphone else None,
         )
         self._born = self._active = time.monotonic()
 
@@ -97,7 +104,7 @@ class LiveSession:
     def over(self, limits: Limits) -> str | None:
         """Why the session must end now, if it must."""
         now = time.monotonic()
-        if self.session.state == "speaking":
+        if self.session.state == "speaking" or self.session.listening.user_speaking:
             self._active = now
         if self.clock.failed:
             return "internal_error"
@@ -132,6 +139,7 @@ class LiveSession:
             "avatar_id": self.plan.avatar.avatar_id,
             "mode": self.plan.mode,
             "voice_in": self.plan.voice_in,
+            "listen": self.plan.listen,
             "output": output_as_json(self.plan.output),
             "width": self.size[0],
             "height": self.size[1],
@@ -206,7 +214,9 @@ class SessionRegistry:
             mode=plan.mode,
             levels=plan.levels,
             max_speech_s=self._settings.limits.max_speech_s,
+            listen=plan.listen,
         )
+        session.voice.microphone_drives = plan.voice_in != "api"
         link.listener = session
         session.prime()
         return LiveSession(session_id, plan, link, session, self._settings, self._metrics)
