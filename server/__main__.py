@@ -1,7 +1,7 @@
-"""``python -m server``: serve the API and the page, or render a sound file to a video."""
+"""``python -m server``: serve the API and the page, render a sound file to a video, measure."""
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -95,7 +95,60 @@ def render(
         _give_up(str(error))
 
 
-def _give_up(message: str) -> None:
+@app.command()
+def bench(
+    seconds: Annotated[float, typer.Option(min=0, help="Of live sessions side by side.")] = 60.0,
+    sessions: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    rounds: Annotated[
+        int, typer.Option(min=0, help="Of first pictures and of interruptions.")
+    ] = 10,
+    soak: Annotated[float, typer.Option(min=0, help="Minutes of one long session.")] = 0.0,
+    engine: Annotated[str, typer.Option(help="A name in configs/engine/, or a file.")] = "lite",
+    url: Annotated[
+        str | None, typer.Option(help="A server that runs already, instead of one of its own.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="That server's key.")] = None,
+    avatar: Annotated[str, typer.Option(help="An avatar's id.")] = "anna",
+    audio: Annotated[Path | None, typer.Option(help="What is said; default: the sample.")] = None,
+    size: Annotated[int, _shown("256, 512 or 768.")] = 512,
+    framing: Annotated[FramingName, _shown("The face, or the full photograph.")] = "face",
+    background: Annotated[str, _shown("none, blur or colour.")] = "none",
+    out: Annotated[Path | None, typer.Option(help="A JSON file for every figure.")] = None,
+) -> None:
+    """Measure a server from its clients' side: voice to lips, first picture, interrupt, load."""
+    import asyncio
+
+    import httpx
+
+    from models.errors import VisavisError
+    from server.bench.run import SAMPLE, BenchPlan, run_bench, table
+    from server.logs import configure_logs
+
+    configure_logs("console", "warning")
+    output = {"size": size, "framing": framing, "background": {"type": background}}
+    plan = BenchPlan(
+        seconds,
+        sessions,
+        rounds,
+        soak,
+        engine,
+        url,
+        key,
+        audio or SAMPLE,
+        {"avatar_id": avatar, "output": output},
+    )
+    try:
+        result = asyncio.run(run_bench(plan, lambda text: typer.echo(f"... {text}", err=True)))
+    except VisavisError as error:
+        _give_up(str(error))
+    except (httpx.HTTPError, RuntimeError) as error:
+        _give_up(f"the server cannot be measured: {error}")
+    typer.echo(f"{result.machine}, load before {result.load_average}\n{table(result.rows())}")
+    if out is not None:
+        out.write_text(result.as_json())
+
+
+def _give_up(message: str) -> NoReturn:
     typer.echo(f"error: {message}", err=True)
     raise typer.Exit(1)
 

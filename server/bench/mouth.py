@@ -1,51 +1,63 @@
-"""How far the mouth in received pictures is behind the received sound."""
+"""What the mouth does in received pictures."""
+
+from functools import cache
 
 import numpy as np
 
+from models.face_landmarks import MediaPipeDetector
 from models.shapes import AnyArray, Image, PcmArray
 from models.timing import FRAME_MS
+from server.config.settings import ROOT
+from server.voice.media_time import SAMPLES_PER_PICTURE
 
 MAX_LAG_FRAMES = 8
+_LEAST_PICTURES = 100
+_UPPER_LIP, _LOWER_LIP = 13, 14  # MediaPipe's inner lips
 
 
-def mouth_lag_ms(pictures: list[tuple[int, Image]], sound: PcmArray) -> float | None:
+def lip_gaps(pictures: list[tuple[int, Image]]) -> dict[int, float]:
+    """(media ms, [H, W, 3]) -> distance of the inner lips over the face's height, by media ms;
+    pictures without a face are left out."""
+    found = {ms: _detector().detect(rgb) for ms, rgb in pictures}
+    return {
+        ms: float(
+            np.linalg.norm(faces[0].points[_UPPER_LIP] - faces[0].points[_LOWER_LIP])
+            / faces[0].height_px
+        )
+        for ms, faces in found.items()
+        if faces
+    }
+
+
+def mouth_lag_ms(gaps: dict[int, float], sound: PcmArray) -> float | None:
     """Lag in ms at which the lip gap follows the loudness best; positive: the mouth is late.
 
-    ``pictures``: (media ms, [H, W, 3]); ``sound`` [n] at 48 kHz from media time 0. None when the
-    pictures show no face, or too little of one to tell.
+    ``sound`` [n] at 48 kHz from media time 0. The lag between two frames comes from a parabola
+    through the best score and its neighbours. None when too few pictures show a face.
     """
-    gaps = {ms // FRAME_MS: gap for ms, rgb in pictures if (gap := _lip_gap(rgb)) is not None}
-    frames = sound[: len(sound) // 1920 * 1920].reshape(-1, 1920).astype(np.float64)
-    loudness = np.log1p(np.sqrt(np.mean(frames**2, axis=1)))
-    if len(gaps) < len(pictures) // 2 or len(gaps) < 100:
+    if len(gaps) < _LEAST_PICTURES:
         return None
-    scores = [_score(gaps, loudness, lag) for lag in range(-MAX_LAG_FRAMES, MAX_LAG_FRAMES + 1)]
-    return float((int(np.argmax(scores)) - MAX_LAG_FRAMES) * FRAME_MS)
+    whole = len(sound) // SAMPLES_PER_PICTURE * SAMPLES_PER_PICTURE
+    frames = sound[:whole].reshape(-1, SAMPLES_PER_PICTURE).astype(np.float64)
+    loudness = np.log1p(np.sqrt(np.mean(frames**2, axis=1)))
+    lags = range(-MAX_LAG_FRAMES, MAX_LAG_FRAMES + 1)
+    scores = np.array([_score(gaps, loudness, lag) for lag in lags])
+    best = int(np.clip(np.argmax(scores), 1, len(scores) - 2))
+    before, at, after = scores[best - 1 : best + 2]
+    curve = before - 2 * at + after
+    between = 0.5 * (before - after) / curve if curve < 0 else 0.0
+    return float((best + np.clip(between, -1, 1) - MAX_LAG_FRAMES) * FRAME_MS)
 
 
 def _score(gaps: dict[int, float], loudness: AnyArray, lag: int) -> float:
     pairs = [
-        (gap, loudness[frame - lag])
-        for frame, gap in gaps.items()
-        if 0 <= frame - lag < len(loudness)
+        (gap, loudness[ms // FRAME_MS - lag])
+        for ms, gap in gaps.items()
+        if 0 <= ms // FRAME_MS - lag < len(loudness)
     ]
     return float(np.corrcoef(np.array(pairs).T)[0, 1])
 
 
-_detectors: list[object] = []
-
-
-def _lip_gap(rgb: Image) -> float | None:
-    """Inner lips' distance over the face's height; None without a face."""
-    from models.face_landmarks import MediaPipeDetector
-    from server.config.settings import ROOT
-
-    if not _detectors:
-        _detectors.append(MediaPipeDetector(ROOT / "weights" / "face_landmarker.task", max_faces=1))
-    detector = _detectors[0]
-    assert isinstance(detector, MediaPipeDetector)
-    faces = detector.detect(rgb)
-    if not faces:
-        return None
-    points = faces[0].points
-    return float(np.linalg.norm(points[13] - points[14]) / faces[0].height_px)
+@cache
+def _detector() -> MediaPipeDetector:
+    return MediaPipeDetector(ROOT / "weights" / "face_landmarker.task", max_faces=1)
