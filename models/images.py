@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_SIDE_PX = 4096
 FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_JPEG_SCANS = 32  # a camera's progressive file has about ten; each one costs a whole picture
 
 
 def decode_image(data: bytes) -> Image:
@@ -22,8 +23,8 @@ def decode_image(data: bytes) -> Image:
 
     Transparent pixels become white; of an animation the first frame is taken. Size is judged by
     the header, before any pixel is decoded, so that a small file cannot ask for gigabytes.
-    Raises ImageTooLargeError (bytes or pixels) and NotAnImageError (no picture, another format,
-    damaged).
+    Raises ImageTooLargeError (bytes, pixels or scans) and NotAnImageError (no picture, another
+    format, damaged).
     """
     from PIL import Image as Pillow
     from PIL import ImageOps
@@ -38,6 +39,7 @@ def decode_image(data: bytes) -> Image:
             warnings.simplefilter("ignore")  # Pillow's own limits: ours below are stricter
             with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
                 _check_size(picture.size)
+                _check_scans(data)
                 upright = ImageOps.exif_transpose(picture)
                 rgb = np.asarray(_opaque_rgb(upright), np.uint8)
     except ImageTooLargeError:
@@ -58,6 +60,14 @@ def _check_size(size: tuple[int, int]) -> None:
     if max(width, height) > MAX_SIDE_PX:
         raise ImageTooLargeError(
             f"the picture is {width}x{height} pixels; accepted are up to {MAX_SIDE_PX} a side"
+        )
+
+
+def _check_scans(data: bytes) -> None:
+    """A JPEG of 10 MB can hold ten thousand empty scans, and keep a core busy for an hour."""
+    if data.startswith(b"\xff\xd8") and (scans := data.count(b"\xff\xda")) > MAX_JPEG_SCANS:
+        raise ImageTooLargeError(
+            f"the picture has {scans} scans; accepted are up to {MAX_JPEG_SCANS}"
         )
 
 

@@ -4,17 +4,15 @@ WAV, FLAC, MP3, OGG Vorbis and Opus are read by libsndfile; what it does not kno
 sound of a video) by FFmpeg through PyAV. Resampling is soxr's, the same for files and streams.
 """
 
-import io
 from pathlib import Path
 
 import numpy as np
 
 from models.errors import SoundError
 from models.shapes import FloatArray
+from models.sound_files import MAX_RATE_HZ, MIN_RATE_HZ, open_sound
 from models.timing import SAMPLE_RATE_HZ
 
-ACCEPTED = "WAV, FLAC, MP3, OGG, Opus or M4A"
-MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 MAX_SECONDS = 3_600.0
 
 
@@ -37,18 +35,10 @@ def read_sound(
             data = Path(source).read_bytes()
         except OSError as error:
             raise SoundError(f"cannot read {name}: {error.strerror}") from error
-    wave, rate_hz = _decode(data, name, max_seconds)
-    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise SoundError(
-            f"{name} has a sample rate of {rate_hz} Hz; accepted: {MIN_RATE_HZ} to {MAX_RATE_HZ}"
-        )
-    if wave.size == 0:
-        raise SoundError(f"{name} holds no sound; accepted: {ACCEPTED} with at least one sample")
-    if wave.size > max_seconds * rate_hz:
-        raise SoundError(f"{name} is longer than {max_seconds:g} s")
-    if not np.isfinite(wave).all():
-        raise SoundError(f"{name} holds samples that are not finite numbers")
-    return resample(wave, rate_hz, out_rate_hz)
+    file = open_sound(data, name, max_seconds)
+    resampler = StreamResampler(file.rate_hz, out_rate_hz)
+    parts = [resampler.push(piece) for piece in file.pieces]
+    return np.concatenate([*parts, resampler.finish()])
 
 
 def resample(wave: FloatArray, rate_hz: int, out_rate_hz: int = SAMPLE_RATE_HZ) -> FloatArray:
@@ -62,26 +52,26 @@ def resample(wave: FloatArray, rate_hz: int, out_rate_hz: int = SAMPLE_RATE_HZ) 
 
 
 class StreamResampler:
-    """Resamples a voice that arrives in packets of any size.
+    """Resamples a voice that arrives in packets of any size, to 16 kHz or ``out_rate``.
 
     The output equals that of one big packet. A few milliseconds stay inside until ``finish``.
     Raises SoundError for a rate outside 4 to 384 kHz.
     """
 
-    def __init__(self, in_rate: int) -> None:
+    def __init__(self, in_rate: int, out_rate: int = SAMPLE_RATE_HZ) -> None:
         if not MIN_RATE_HZ <= in_rate <= MAX_RATE_HZ:
             raise SoundError(
                 f"sample rate {in_rate} Hz; accepted: {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
             )
         self.in_rate = in_rate
         self._stream = None
-        if in_rate != SAMPLE_RATE_HZ:
+        if in_rate != out_rate:
             import soxr
 
-            self._stream = soxr.ResampleStream(in_rate, SAMPLE_RATE_HZ, 1, dtype="float32")
+            self._stream = soxr.ResampleStream(in_rate, out_rate, 1, dtype="float32")
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """Samples [n] at ``in_rate`` -> those [m] at 16 kHz that they complete (m may be 0)."""
+        """Samples [n] at ``in_rate`` -> those [m] at ``out_rate`` that they complete, if any."""
         return self._run(samples, last=False)
 
     def finish(self) -> FloatArray:
@@ -96,43 +86,3 @@ class StreamResampler:
             return samples
         resampled: FloatArray = self._stream.resample_chunk(samples, last=last)
         return resampled
-
-
-def _decode(data: bytes, name: str, max_seconds: float) -> tuple[FloatArray, int]:
-    """File bytes -> (mono wave [n], its rate in Hz)."""
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            # told by the header, so that a huge file is refused before it fills the memory
-            if file.frames > max_seconds * file.samplerate:
-                raise SoundError(f"{name} is longer than {max_seconds:g} s")
-            channels = file.read(dtype="float32", always_2d=True)  # [n, channels]
-            return channels.mean(axis=1, dtype=np.float32), int(file.samplerate)
-    except (soundfile.SoundFileError, RuntimeError):
-        return _decode_ffmpeg(data, name, max_seconds)
-
-
-def _decode_ffmpeg(data: bytes, name: str, max_seconds: float) -> tuple[FloatArray, int]:
-    """What libsndfile does not know, through FFmpeg. Raises SoundError when it is no sound."""
-    import av
-
-    try:
-        with av.open(io.BytesIO(data), metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise SoundError(f"{name} has no sound track; accepted: {ACCEPTED}")
-            stream = container.streams.audio[0]
-            rate_hz = int(stream.codec_context.sample_rate)
-            mono = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
-            parts: list[FloatArray] = []
-            length = 0
-            for packet in container.decode(stream):
-                for frame in mono.resample(packet):
-                    parts.append(frame.to_ndarray().reshape(-1))
-                    length += parts[-1].size
-                if length > max_seconds * rate_hz:
-                    raise SoundError(f"{name} is longer than {max_seconds:g} s")
-            parts += [frame.to_ndarray().reshape(-1) for frame in mono.resample(None)]
-    except (av.error.FFmpegError, ValueError) as error:
-        raise SoundError(f"{name} is no sound that can be read; accepted: {ACCEPTED}") from error
-    return np.concatenate([np.zeros(0, np.float32), *parts]), rate_hz

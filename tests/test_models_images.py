@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from models.errors import ImageTooLargeError, NotAnImageError
-from models.images import MAX_IMAGE_BYTES, decode_image
+from models.images import MAX_IMAGE_BYTES, MAX_JPEG_SCANS, decode_image
 
 
 def encoded(picture: Pillow.Image, form: str, **options: object) -> bytes:
@@ -96,3 +96,36 @@ def test_a_cut_off_jpeg_is_no_picture() -> None:
     whole = encoded(half_red(400, 300), "JPEG")
     with pytest.raises(NotAnImageError):
         decode_image(whole[: len(whole) // 2])
+
+
+def with_scans(scans: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    whole = encoded(half_red(64, 64), "JPEG", progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    scan, end = whole[last:-2], whole[-2:]
+    return whole[:last] + scan * (scans - whole[:last].count(b"\xff\xda")) + end
+
+
+def test_scans_are_counted_before_they_are_decoded() -> None:
+    assert decode_image(with_scans(MAX_JPEG_SCANS)).shape == (64, 64, 3)
+    with pytest.raises(ImageTooLargeError, match="33 scans; accepted are up to 32"):
+        decode_image(with_scans(MAX_JPEG_SCANS + 1))
+
+
+def test_of_an_animation_the_first_frame_is_taken() -> None:
+    blue = Pillow.new("RGB", (40, 20), (0, 0, 255))
+    for form in ("WEBP", "PNG"):
+        moving = encoded(half_red(), form, save_all=True, append_images=[blue] * 200)
+        rgb = decode_image(moving)
+        np.testing.assert_allclose(rgb[10, 5], (255, 0, 0), atol=12)
+
+
+def test_text_that_unpacks_to_more_than_its_picture_is_not_unpacked() -> None:
+    packed = zlib.compress(bytes(8 << 20), 9)
+    body = b"Comment\0\0" + packed
+    chunk = struct.pack(">I", len(body)) + b"zTXt" + body
+    chunk += struct.pack(">I", zlib.crc32(b"zTXt" + body))
+    plain = encoded(half_red(), "PNG")
+    bomb = plain[:33] + chunk + plain[33:]  # after IHDR
+    with pytest.raises(NotAnImageError):
+        decode_image(bomb)
