@@ -35,6 +35,7 @@ from server.metrics import Metrics
 
 FAILURES = 4  # of one session within FAILURE_WINDOW_S: it is given up
 FAILURE_WINDOW_S = 60.0
+FIRST_PAUSE_S = 0.1  # after a session's failure; doubled with every further one
 BROUGHT_BACK_AT_ONCE = 2  # each may have a portrait prepared
 
 log = structlog.get_logger(__name__)
@@ -86,6 +87,11 @@ class PooledEngine:
         self.given_up = False
         self._pool = pool
         self._failed_at: deque[float] = deque(maxlen=FAILURES)
+
+    @property
+    def pause_s(self) -> float:
+        """Before the next try: what was missing may be there again by then."""
+        return FIRST_PAUSE_S * 2.0 ** len(self._failed_at)
 
     def fail(self, message: str) -> None:
         """The engine has lost the session; after a few times in a short while it is given up."""
@@ -215,7 +221,7 @@ class EnginePool:
                 if link := self._links.get(reply.session_id):
                     self.portraits.doubt(link.plan.portrait)
                     link.fail("the engine lost this session and starts it again")
-                    self._bring_back_soon(link)
+                    self._bring_back_soon(link, link.pause_s)
             case Heartbeat():
                 self._metrics.waiting_frames.set(reply.waiting_frames)
 
@@ -242,14 +248,15 @@ class EnginePool:
         for link in list(self._links.values()):
             self._bring_back_soon(link)
 
-    def _bring_back_soon(self, link: PooledEngine) -> None:
+    def _bring_back_soon(self, link: PooledEngine, pause_s: float = 0.0) -> None:
         if link.given_up:
             return
-        task = asyncio.get_running_loop().create_task(self._bring_back(link))
+        task = asyncio.get_running_loop().create_task(self._bring_back(link, pause_s))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _bring_back(self, link: PooledEngine) -> None:
+    async def _bring_back(self, link: PooledEngine, pause_s: float) -> None:
+        await asyncio.sleep(pause_s)
         try:
             async with self._bringing_back:
                 await self.portraits.prepare(link.plan.portrait)

@@ -251,7 +251,8 @@ class Session:
 
     def engine_back(self) -> None:
         """A new engine is there: go on with the voice that is still to be heard."""
-        start = self.frame + self.timing.lead_in_frames
+        # a clock that has not started yet begins with the first picture
+        start = self.frame + self.timing.lead_in_frames if self.position else 0
         self._revision += 1
         self._rewinds.append((self._revision, 0))
         position = start * SAMPLES_PER_PICTURE
@@ -267,6 +268,7 @@ class Session:
 
     @property
     def _target(self) -> int:
+        self._feed()
         return self.position + self.timing.ahead_frames * SAMPLES_PER_PICTURE
 
     def _figures(self, fps: float) -> Stats:
