@@ -9,6 +9,7 @@ What is planned depends on counts of samples alone, the noise of a frame on its 
 any packets give the same motion, and a rewound stream given the same voice repeats itself.
 """
 
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -116,6 +117,11 @@ class MotionStream(VoiceStream):
         return self._past.first + len(self._past.raw)
 
     @property
+    def grid_frames(self) -> int:
+        """The encoder's hop: ``rewind`` goes to multiples of it."""
+        return self._grid_frames
+
+    @property
     def delay_frames(self) -> int:
         """Frames of voice beyond its own end that a frame may wait for, at worst."""
         return self.hop_frames - 1 + self.lookahead_frames
@@ -132,7 +138,10 @@ class MotionStream(VoiceStream):
 
     def _hear(self, samples: FloatArray) -> Motion:
         self._samples += len(samples)
-        return self._take(self._encoder.push(samples))
+        began = time.perf_counter()
+        hops = self._encoder.push(samples)
+        self.features_s += time.perf_counter() - began
+        return self._take(hops)
 
     def _hear_the_end(self) -> Motion:
         total = frame_count(self._samples)

@@ -14,6 +14,7 @@ class VoiceStream(ABC):
     """Voice in, in packets of any size; motion out. Not safe to call from two threads at once."""
 
     def __init__(self, controls: MotionControls) -> None:
+        self.features_s = 0.0  # wall time that the speech encoder took so far, where it is apart
         self._controls = ControlTimeline(controls)
         self._ease: tuple[int, Motion] | None = None  # first frame of an easing, what it leaves
         self._finished = False
@@ -31,6 +32,11 @@ class VoiceStream(ABC):
     @abstractmethod
     def committed_frames(self) -> int:
         """Frames given out so far."""
+
+    @property
+    @abstractmethod
+    def grid_frames(self) -> int:
+        """``rewind`` goes to multiples of this."""
 
     @property
     @abstractmethod
@@ -58,7 +64,7 @@ class VoiceStream(ABC):
     def rewind(self, frame: int) -> None:
         """Forget voice and motion from ``frame`` on and go on from the frames before it.
 
-        ``frame`` is a multiple of the encoder's hop (5), within the last 30 s of motion and not
+        ``frame`` is a multiple of ``grid_frames``, within the last 30 s of motion and not
         beyond the end of the voice. Raises ValueError elsewhere.
         """
         self._go_back(frame)

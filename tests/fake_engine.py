@@ -38,6 +38,8 @@ class FakeStream:
     """Motion whose ``pitch`` is the frame's number and whose ``exp`` is its RMS level x 1000."""
 
     def __init__(self, mode: Mode, controls: MotionLevels) -> None:
+        self.grid_frames = 5
+        self.features_s = 0.0
         self.hop_frames = 65 if mode == "chunk" else 5
         self.controls = controls
         self.committed_frames = 0
@@ -67,7 +69,7 @@ class FakeStream:
         )
 
     def rewind(self, frame: int) -> None:
-        assert frame % 5 == 0
+        assert frame % self.grid_frames == 0
         assert frame * SAMPLES_PER_FRAME <= len(self._voice)
         self._voice = self._voice[: frame * SAMPLES_PER_FRAME]
         self.committed_frames = min(self.committed_frames, frame)

@@ -152,7 +152,7 @@ def test_larger_pictures_get_more_time() -> None:
     assert info.larger_ms((512, 1024)) == pytest.approx(10.0)
     usual = SessionTiming.for_engine(timing)
     larger = SessionTiming.for_engine(timing, info.larger_ms((1280, 720)))
-    assert larger.ahead_frames > usual.ahead_frames
+    assert larger.ahead_packets > usual.ahead_packets
 
 
 def test_refusals_of_an_output_keep_their_name_over_the_pipe() -> None:

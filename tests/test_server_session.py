@@ -138,7 +138,7 @@ def test_a_microphone_is_heard_after_exactly_the_picture_delay() -> None:
     played += play(session, link, 60)
     heard = sound(played)
     first = int(np.flatnonzero(heard)[0]) - 1
-    assert said_at + first == said_at + session.timing.ahead_frames * SAMPLES_PER_PICTURE
+    assert said_at + first == said_at + session.timing.ahead_samples
     np.testing.assert_array_equal(heard[first : first + len(voice)], voice)
     assert session.frames_late == 0
 
@@ -294,7 +294,7 @@ def test_a_stream_in_odd_packets_gives_the_frames_of_the_offline_render(
     pcm = (tone(1.2) * np.linspace(0, 1, 57_600)).astype(np.int16)
     session, link = make_session(mode)
     utterance = session.begin_speech()
-    lead = (session.timing.ahead_frames + 5) * SAMPLES_PER_PICTURE
+    lead = session.timing.ahead_samples + 5 * SAMPLES_PER_PICTURE
     sent, packets = 0, itertools.cycle(sizes)
     streamed: list[bytes] = []
     while len(streamed) < len(pcm) // SAMPLES_PER_PICTURE:

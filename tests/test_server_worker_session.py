@@ -7,7 +7,7 @@ from models.shapes import FloatArray
 from models.timing import SAMPLES_PER_FRAME
 from server.engine.config import Engine, MotionLevels
 from server.engine.messages import FeedSession, OpenSession, RewindSession
-from server.engine.worker_session import BLEND_FRAMES, CATCH_UP_FRAMES, GRID_FRAMES, WorkerSession
+from server.engine.worker_session import BLEND_FRAMES, CATCH_UP_FRAMES, WorkerSession
 from tests.fake_engine import LOOKAHEAD_FRAMES as LOOKAHEAD
 from tests.fake_engine import FakeGenerator, FakeRenderer
 
@@ -72,7 +72,7 @@ def test_a_rewind_to_any_frame_keeps_the_frames_before_it_and_replaces_those_aft
     session = opened_session(20)
     session.rewind(ENGINE, RewindSession("s", frame, 2, to_rest))
     assert waiting_frames(session)[:4] == [0, 1, 2, 3]
-    assert session.pushed_samples == frame // GRID_FRAMES * GRID_FRAMES * SAMPLES_PER_FRAME
+    assert session.pushed_samples == frame // 5 * 5 * SAMPLES_PER_FRAME  # the stream's grid
     say(session, 40, level=0.1)
     assert session.revision == 2
     seen = waiting_frames(session)

@@ -11,7 +11,7 @@ from dit.layout import FACE_PARTS
 from dit.published.absolute_lips import controlled, since
 from dit.published.joyvasa_checkpoint import JoyvasaCheckpoint, load_joyvasa
 from dit.published.joyvasa_template import with_smooth_pose
-from dit.published.joyvasa_vectors import HISTORY_FRAMES, Mode, VectorStream
+from dit.published.joyvasa_vectors import GRID_FRAMES, HISTORY_FRAMES, Mode, VectorStream
 from dit.published.joyvasa_windows import JoyvasaSampling, JoyvasaWindows, SeededNoise, WindowNoise
 from dit.voice_stream import VoiceStream
 from models.device import DevicePolicy
@@ -84,6 +84,11 @@ class JoyvasaStream(VoiceStream):
     def committed_frames(self) -> int:
         """Frames given out so far."""
         return self._vectors.committed_frames
+
+    @property
+    def grid_frames(self) -> int:
+        """``rewind`` goes to multiples of this."""
+        return GRID_FRAMES
 
     @property
     def delay_frames(self) -> int:

@@ -47,6 +47,14 @@ class MotionStream(Protocol):
     def delay_frames(self) -> int:
         """Frames of voice beyond a frame's own end that it may need."""
 
+    @property
+    def grid_frames(self) -> int:
+        """It goes back to multiples of this only."""
+
+    @property
+    def features_s(self) -> float:
+        """Wall time that the speech encoder took so far, where it is apart."""
+
     def push(self, samples: FloatArray) -> Motion:
         """Voice [n] at 16 kHz -> the frames that it completes, maybe none."""
 
@@ -91,6 +99,15 @@ class Engine:
     make_controls: Callable[[MotionLevels], Any]
 
 
+class LiveSettings(BaseModel):
+    """How a live voice is cut: shorter means a face that answers sooner, and more work."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hop_frames: int = Field(default=5, ge=1, le=25)  # planned at once, and shown
+    lookahead_frames: int = Field(default=5, ge=1, le=25)  # of voice waited for beyond a hop
+
+
 class JoyvasaSettings(BaseModel):
     """How motion is drawn from JoyVASA's network (``JoyvasaSampling`` says what is accepted)."""
 
@@ -114,6 +131,7 @@ class EngineConfig(BaseModel):
     generator: Literal["dit", "joyvasa"] = "dit"  # what kind of motion checkpoint
     motion: str = ""
     joyvasa: JoyvasaSettings = JoyvasaSettings()
+    live: LiveSettings = LiveSettings()  # of generator dit
     renderer: str = ""
     motion_layout: Literal["own", "absolute_lips", "explicit"] = "own"
     quality: Literal["fast", "quality"] = "fast"
@@ -133,6 +151,8 @@ class EngineConfig(BaseModel):
     def _layout_is_the_generators(self) -> "EngineConfig":
         if (self.generator == "joyvasa") != (self.motion_layout == "absolute_lips"):
             raise ValueError("generator joyvasa and motion_layout absolute_lips belong together")
+        if self.generator == "joyvasa" and "live" in self.model_fields_set:
+            raise ValueError("live is for generator dit; joyvasa has joyvasa.lookahead_frames")
         return self
 
     def batch_on(self, device: str) -> int:

@@ -36,9 +36,13 @@ def load(config: EngineConfig) -> Engine:
 def load_dit(config: EngineConfig, policy: DevicePolicy, motion_engine: str) -> Generator:
     """A checkpoint of this project behind its speech encoder. Raises as ``load``."""
     from dit.generator import MotionGenerator
-    from models.speech_encoder import SpeechEncoder
+    from models.speech_encoder import EncoderWindow, SpeechEncoder
+    from models.speech_networks import load_speech_network
 
-    encoder = SpeechEncoder.load(config.path(config.encoder), policy)
+    network = load_speech_network(config.path(config.encoder))
+    live = config.live
+    window = EncoderWindow(network.left_frames, live.hop_frames, live.lookahead_frames)
+    encoder = SpeechEncoder(network, policy, window)
     return MotionGenerator.load(config.path(config.motion), encoder, policy, engine=motion_engine)
 
 

@@ -8,13 +8,12 @@ import numpy as np
 
 from models.motion import Motion
 from models.shapes import FloatArray
-from models.timing import DEFAULT_HOP_FRAMES, SAMPLES_PER_FRAME
+from models.timing import SAMPLES_PER_FRAME
 from server.engine.config import Engine, MotionLevels, MotionStream
 from server.engine.messages import FeedSession, OpenSession, RewindSession
 
 STEP_SAMPLES = 5 * SAMPLES_PER_FRAME  # voice per push: other sessions get their turn in between
 CATCH_UP_FRAMES = 3  # after falling behind: far enough ahead that the next picture is in time
-GRID_FRAMES = DEFAULT_HOP_FRAMES  # motion streams go back to multiples of this only
 BLEND_FRAMES = 4  # over which a new motion takes over from the one that was shown
 
 
@@ -107,7 +106,7 @@ class WorkerSession:
         silence, and its motion is not shown.
         """
         frame = command.frame - self.start_frame
-        grid = frame // GRID_FRAMES * GRID_FRAMES
+        grid = frame // self.stream.grid_frames * self.stream.grid_frames
         while self.pushed_samples < grid * SAMPLES_PER_FRAME and self.voice:
             self._push(engine, grid * SAMPLES_PER_FRAME - self.pushed_samples)
         if command.to_rest and 0 < grid <= self.stream.committed_frames:

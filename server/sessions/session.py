@@ -66,9 +66,9 @@ class EngineLink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionTiming:
-    """How far ahead of the playout point voice is written, in frames; fixed for a session."""
+    """How far ahead of the playout point voice is written; fixed for a session."""
 
-    ahead_frames: int  # the picture's delay
+    ahead_packets: int  # the picture's delay, in packets of 20 ms
     lead_in_frames: int  # a new motion can show this soon after the playout point
 
     @classmethod
@@ -80,9 +80,14 @@ class SessionTiming:
         compute_ms = min((timing.hop_ms + larger_ms) * _COMPUTE_MARGIN, _MAX_COMPUTE_MS)
         margin_ms = to_ms(JITTER_SAMPLES) + PACKET_MS + compute_ms
         return cls(
-            ahead_frames=timing.delay_frames + 1 + math.ceil(margin_ms / FRAME_MS),
+            ahead_packets=math.ceil(((timing.delay_frames + 1) * FRAME_MS + margin_ms) / PACKET_MS),
             lead_in_frames=1 + math.ceil(compute_ms / FRAME_MS),
         )
+
+    @property
+    def ahead_samples(self) -> int:
+        """The picture's delay at 48 kHz."""
+        return self.ahead_packets * PACKET_SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ class Session:
     @property
     def picture_delay_ms(self) -> int:
         """From a voice's arrival to its picture and sound."""
-        return self.timing.ahead_frames * FRAME_MS
+        return self.timing.ahead_packets * PACKET_MS
 
     def prime(self) -> None:
         """Write the first silence, so that idle pictures are there before the clock starts."""
@@ -202,17 +207,20 @@ class Session:
         """
         utterance = self.begin_speech(speech_id)
         utterance.synthesised = True
-        utterance.prebuffer = self.timing.ahead_frames * SAMPLES_PER_PICTURE
+        utterance.prebuffer = self.timing.ahead_samples
         return utterance
 
-    def add_synthesised(self, utterance: Utterance, pcm: PcmArray, *, last: bool = False) -> None:
-        """More [n] of such a speech. As soon as there is enough of it, and nobody speaks, idle
-        motion that was planned ahead gives way to it."""
-        was_awaited = self.voice.awaits(utterance) and not utterance.ready
+    def add_synthesised(self, utterance: Utterance, pcm: PcmArray) -> None:
+        """More [n] of such a speech."""
+        was_ready = utterance.ready
         utterance.add(pcm)
-        utterance.closed = utterance.closed or last
-        if was_awaited and utterance.ready:
-            self._pull_forward()
+        self._begin_early(utterance, was_ready=was_ready)
+
+    def end_synthesised(self, utterance: Utterance) -> None:
+        """No more of it will come."""
+        was_ready = utterance.ready
+        utterance.closed = True
+        self._begin_early(utterance, was_ready=was_ready)
 
     def interrupt(self, reason: InterruptReason = "client") -> InterruptedSpeech | None:
         """Silence now, the face to rest; returns what was being heard (or was next)."""
@@ -260,6 +268,7 @@ class Session:
             self.voice.timeline.truncate(position)
         self.voice.timeline.skip_encoding_to(position)
         self._open_engine(start)
+        self._feed()
 
     def sample_stats(self, elapsed_s: float) -> Stats:
         """Once a second: take the figures; ``stats`` keeps them until the next time."""
@@ -268,8 +277,7 @@ class Session:
 
     @property
     def _target(self) -> int:
-        self._feed()
-        return self.position + self.timing.ahead_frames * SAMPLES_PER_PICTURE
+        return self.position + self.timing.ahead_samples
 
     def _figures(self, fps: float) -> Stats:
         return Stats(
@@ -312,6 +320,12 @@ class Session:
             self.picture_ready.set()
         else:
             self.picture_ready.clear()
+
+    def _begin_early(self, utterance: Utterance, *, was_ready: bool) -> None:
+        """As soon as there is enough of a speech, and nobody speaks, idle motion that was planned
+        ahead gives way to it."""
+        if utterance.ready and not was_ready and self.voice.awaits(utterance):
+            self._pull_forward()
 
     def _pull_forward(self) -> None:
         """Drop the quiet voice planned beyond the earliest frame that can still change."""

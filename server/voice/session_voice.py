@@ -18,7 +18,9 @@ from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, from_ms, to_ms
 from server.voice.speech_queue import SpeechQueue, SpokenSentence, Utterance
 from server.voice.timeline import VoiceTimeline
 
-JITTER_SAMPLES = from_ms(60)  # how late a microphone's packet may come before silence fills in
+# how late a microphone's packet may come before silence fills in. Silence moves the later packets
+# back, so a network that is worse than this costs one gap, and its delay grows by it
+JITTER_SAMPLES = from_ms(40)
 _QUIET_AHEAD_SAMPLES = from_ms(40)
 _MAX_AHEAD_SAMPLES = from_ms(120)
 _MICROPHONE_GONE_TICKS = 500 // PACKET_MS
