@@ -125,9 +125,11 @@ class Watcher:
                 self.news.set()
 
     async def close(self) -> None:
-        """Hang up, and read what is left."""
+        """Hang up."""
         await self.connection.close()
-        await asyncio.gather(*self.tasks)
+        for task in self.tasks:
+            task.cancel()  # tracks that never got anything do not end by themselves
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def until(self, pictures: int, limit_s: float = 30.0) -> None:
         """Wait for so many pictures."""
