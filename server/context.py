@@ -1,6 +1,5 @@
 """The parts of one running server, made once and handed to every route."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +11,11 @@ from server.engine.pool import EnginePool
 from server.jobs.runner import JobRunner
 from server.metrics import Metrics
 from server.sessions.registry import SessionRegistry
+from server.speech_synthesis.choice import make_synthesiser
+from server.speech_synthesis.synthesiser import SpeechSynthesiser
 from server.storage.storage import Storage, open_storage
+from server.videos.queue import VideoQueue
+from server.videos.video_store import VideoStore
 from server.webrtc.peer import tune_webrtc
 
 
@@ -25,8 +28,11 @@ class ServerContext:
     storage: Storage
     jobs: JobRunner
     avatars: AvatarStore
+    videos: VideoStore
+    video_queue: VideoQueue
     pool: EnginePool
     sessions: SessionRegistry
+    synthesiser: SpeechSynthesiser | None  # None: texts are not spoken
 
 
 @asynccontextmanager
@@ -43,13 +49,32 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
     async with open_storage(settings.storage) as storage:
         avatars = AvatarStore(shipped, storage, settings.limits.max_uploaded_avatars)
         pool = EnginePool(config, settings.limits.max_sessions, shipped[0].image, metrics)
-        sessions = SessionRegistry(pool, settings, metrics)
+        synthesiser = make_synthesiser(settings)
+        sessions = SessionRegistry(pool, settings, metrics, synthesiser)
         jobs = JobRunner()
+        videos = VideoStore(storage, settings.videos)
+        queue = VideoQueue(videos, storage, jobs, settings.engine)
         try:
             await pool.client.start()
             sessions.watch()
-            yield ServerContext(settings, metrics, storage, jobs, avatars, pool, sessions)
+            if synthesiser is not None and settings.speech.preload:
+                await synthesiser.start()
+            queue.watch()
+            yield ServerContext(
+                settings=settings,
+                metrics=metrics,
+                storage=storage,
+                jobs=jobs,
+                avatars=avatars,
+                videos=videos,
+                video_queue=queue,
+                pool=pool,
+                sessions=sessions,
+                synthesiser=synthesiser,
+            )
         finally:
-            await asyncio.to_thread(jobs.close)
+            await queue.close()
             await sessions.close()
+            if synthesiser is not None:
+                await synthesiser.close()
             await pool.close()

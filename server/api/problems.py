@@ -40,10 +40,14 @@ KNOWN: dict[str, tuple[int, str]] = {
     "bad_output": (422, "The picture cannot be shown like that"),
     "bad_audio": (422, "The sound cannot be read"),
     "bad_sdp": (422, "Not an acceptable session description"),
+    "bad_text": (422, "The text cannot be spoken"),
+    "unknown_voice": (422, "There is no such voice"),
     "speech_queue_full": (429, "The speech queue is full"),
+    "video_queue_full": (429, "Too many videos wait"),
     "rate_limited": (429, "Too many calls"),
     "internal": (500, "Something went wrong in the server"),
     "text_to_speech_unavailable": (501, "Text to speech is not available"),
+    "speech_service_failed": (502, "The voice does not speak"),
     "storage_unavailable": (503, "The server's storage does not answer"),
     "storage_full": (507, "The server's disk is full"),
     "storage_read_only": (507, "The server's storage cannot be written"),
@@ -65,6 +69,7 @@ _RETRY_AFTER_S = {
     "draining": 10,
     "speech_queue_full": 5,
     "storage_unavailable": 5,
+    "video_queue_full": 30,
 }
 
 

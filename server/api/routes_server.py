@@ -1,5 +1,7 @@
 """GET /livez, /readyz, /metrics and /v1/server."""
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Response
 
 from dit.moods import MOOD_NAMES
@@ -58,6 +60,7 @@ async def describe(context: Context) -> dict[str, object]:
             "max_image_bytes": MAX_IMAGE_BYTES,
             "max_image_side_px": MAX_SIDE_PX,
             "max_audio_bytes": settings.limits.max_audio_bytes,
+            "max_text_chars": settings.speech.max_text_chars,
             "max_speech_s": settings.limits.max_speech_s,
             "idle_timeout_s": settings.limits.idle_timeout_s,
             "max_duration_s": settings.limits.max_duration_s,
@@ -67,7 +70,8 @@ async def describe(context: Context) -> dict[str, object]:
         "moods": list(MOOD_NAMES),
         "modes": list(MODES),
         "voice_in": ["mic", "api", "both"],
-        "text_to_speech": False,
+        "text_to_speech": context.synthesiser is not None,
+        "voices": [asdict(v) for v in context.synthesiser.voices] if context.synthesiser else [],
         "studio": settings.studio_open,
         "ice_servers": ice_servers_as_json(settings.webrtc.ice_servers),
     }

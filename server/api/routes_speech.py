@@ -3,6 +3,8 @@
 import asyncio
 
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import UploadFile
 
 from models.errors import SoundError
@@ -16,6 +18,17 @@ from server.voice.pcm import to_pcm
 
 router = APIRouter(prefix="/v1/sessions", tags=["speech"])
 
+MAX_JSON_BYTES = 1024 * 1024
+
+
+class TextBody(BaseModel):
+    """A text to be spoken; without ``voice`` by the server's usual one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    voice: str | None = None
+
 
 @router.post(
     "/{session_id}/speech",
@@ -24,25 +37,26 @@ router = APIRouter(prefix="/v1/sessions", tags=["speech"])
         "requestBody": {
             "required": True,
             "content": {
+                "application/json": {"schema": TextBody.model_json_schema()},
                 "multipart/form-data": {
                     "schema": {
                         "type": "object",
                         "required": ["audio"],
                         "properties": {"audio": {"type": "string", "format": "binary"}},
                     }
-                }
+                },
             },
         }
     },
 )
 async def say(request: Request, context: Context, live: AllowedSession) -> dict[str, str]:
-    """Speak a sound file: WAV, FLAC, MP3, OGG/Opus or M4A."""
+    """Speak a sound file (WAV, FLAC, MP3, OGG/Opus or M4A), or a text with one of the server's
+    voices. A text that fails later is told by an event."""
     live.touch()
-    if request.headers.get("content-type", "").startswith("application/json"):
-        raise ApiError(
-            "text_to_speech_unavailable", "this server has no voice of its own; send audio"
-        )
     _require_api_voice(live)
+    if request.headers.get("content-type", "").startswith("application/json"):
+        body = await _text_body(request)
+        return {"speech_id": live.speaker.say(body.text, body.voice)}
     async with request.form(max_files=1, max_fields=4) as form:
         audio = form.get("audio")
         if not isinstance(audio, UploadFile):
@@ -69,6 +83,19 @@ def decode_speech(data: bytes, max_seconds: float) -> PcmArray:
         raise SoundError("the sound file is empty")
     wave = read_sound(data, max_seconds=max_seconds, out_rate_hz=PLAYOUT_RATE_HZ)
     return to_pcm(wave)
+
+
+async def _text_body(request: Request) -> TextBody:
+    """Raises ApiError ``too_large``, RequestValidationError."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_JSON_BYTES:
+            raise ApiError("too_large", f"JSON may have up to {MAX_JSON_BYTES} bytes here")
+    try:
+        return TextBody.model_validate_json(bytes(data))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_context=False)) from error
 
 
 def _require_api_voice(live: LiveSession) -> None:

@@ -20,6 +20,7 @@ from server.api.stream_protocol import (
     SpeechEnd,
     SpeechInterrupt,
     SpeechStart,
+    SpeechText,
     decode_base64,
     parse_event,
 )
@@ -150,6 +151,8 @@ class _Reader:
                 if self._utterance is None:
                     raise BadEventError("speech.end without speech.start")
                 self._end_speech()
+            case SpeechText():
+                self._say(event)
             case SpeechInterrupt():
                 self._utterance = self._converter = None
                 session.interrupt()
@@ -166,6 +169,12 @@ class _Reader:
         self._full = False
         self._converter = PcmConverter(event.sample_rate)
         self._utterance = self._live.session.begin_speech(event.speech_id)
+
+    def _say(self, event: SpeechText) -> None:
+        if self._live.plan.voice_in == "mic":
+            raise ApiError("forbidden", 'this session\'s voice_in is "mic"')
+        self._end_speech()
+        self._live.speaker.say(event.text, event.voice, event.speech_id)
 
     def _append(self, data: bytes) -> None:
         if self._utterance is None or self._converter is None:

@@ -2,10 +2,10 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -16,7 +16,9 @@ from pydantic_settings import (
 
 from models.errors import ConfigError
 from server.config.security import Security
+from server.config.speech import SpeechSettings, TextToSpeech
 from server.config.storage import StorageSettings
+from server.config.videos import VideoSettings
 from server.config.webrtc import WebRtcSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,10 +58,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_keys: Annotated[list[str], NoDecode] = []
     allow_without_keys: bool = False
+    text_to_speech: TextToSpeech = "embedded"
+    speech: SpeechSettings = Field(default_factory=SpeechSettings)
     webrtc: WebRtcSettings = Field(default_factory=WebRtcSettings)
     limits: Limits = Field(default_factory=Limits)
     security: Security = Field(default_factory=Security)
     storage: StorageSettings = Field(default_factory=StorageSettings)
+    videos: VideoSettings = Field(default_factory=VideoSettings)
 
     @field_validator("api_keys", mode="before")
     @classmethod
@@ -98,7 +103,13 @@ class Settings(BaseSettings):
         """Whether /studio is served; ``auto`` means: where no keys are set."""
         return self.studio == "on" or (self.studio == "auto" and not self.auth_required)
 
-    @field_validator("studio", mode="before")
+    @model_validator(mode="after")
+    def _service_has_an_address(self) -> Self:
+        if self.text_to_speech == "openai" and self.speech.url is None:
+            raise ValueError("text_to_speech: openai needs speech.url, the service's address")
+        return self
+
+    @field_validator("studio", "text_to_speech", mode="before")
     @classmethod
     def _yaml_switch(cls, value: object) -> object:
         # YAML reads a bare on or off as a boolean

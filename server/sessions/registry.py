@@ -24,6 +24,8 @@ from server.metrics import Metrics
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
 from server.sessions.listening import Listen
 from server.sessions.session import Session, SessionTiming
+from server.speech_synthesis.session_speaker import SessionSpeaker
+from server.speech_synthesis.synthesiser import SpeechSynthesiser
 from server.webrtc.connections import Connections
 from server.webrtc.pacing import PacingClock
 
@@ -74,6 +76,7 @@ class LiveSession:
         session: Session,
         settings: Settings,
         metrics: Metrics,
+        synthesiser: SpeechSynthesiser | None,
     ) -> None:
         self.session_id = session_id
         self.token = secrets.token_urlsafe(24)
@@ -83,6 +86,7 @@ class LiveSession:
         self.created_at = datetime.now(UTC)
         self.expires_at = self.created_at + timedelta(seconds=plan.max_duration_s)
         self._link = link
+        self.speaker = SessionSpeaker(session, synthesiser, settings.speech.max_text_chars)
         self.connections = Connections(
             self.clock,
             settings.webrtc,
@@ -125,6 +129,7 @@ class LiveSession:
         self.session.events.publish(SessionEnded(reason))
         try:
             async with asyncio.timeout(_END_LIMIT_S):
+                await self.speaker.close()
                 await self.clock.stop()
                 await self.connections.close()
         except Exception as error:
@@ -155,8 +160,15 @@ class LiveSession:
 class SessionRegistry:
     """Starts, finds and ends sessions; once a second it looks who is over."""
 
-    def __init__(self, pool: EnginePool, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        pool: EnginePool,
+        settings: Settings,
+        metrics: Metrics,
+        synthesiser: SpeechSynthesiser | None = None,
+    ) -> None:
         self._pool = pool
+        self._synthesiser = synthesiser
         self._settings = settings
         self._metrics = metrics
         self.decoding = asyncio.Semaphore(2)  # sound files decoded at the same time
@@ -219,7 +231,9 @@ class SessionRegistry:
         session.voice.microphone_drives = plan.voice_in != "api"
         link.listener = session
         session.prime()
-        return LiveSession(session_id, plan, link, session, self._settings, self._metrics)
+        return LiveSession(
+            session_id, plan, link, session, self._settings, self._metrics, self._synthesiser
+        )
 
     async def end(self, session_id: str, reason: str) -> None:
         """End one session; one that is gone already is no error."""

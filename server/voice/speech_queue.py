@@ -46,7 +46,7 @@ class Utterance:
     dropped: bool = False  # by an interrupt; what is still added is thrown away
     parts: deque[PcmArray] = field(default_factory=deque)
     sentences: deque[SpokenSentence] = field(default_factory=deque)  # not yet taken
-    on_dropped: Callable[[], None] | None = None
+    on_dropped: Callable[[], object] | None = None
 
     @property
     def ready(self) -> bool:
