@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from av import VideoFrame
+
 from models.mp4 import Mp4Writer
 from models.timing import FPS
 from server.sessions.session import PacedMedia
 from server.voice.media_time import PACKET_SAMPLES, PLAYOUT_RATE_HZ, SAMPLES_PER_PICTURE
-from server.webrtc.tracks import audio_frame, video_frame
+from server.webrtc.tracks import audio_frame
 
 
 class VideoFile(Mp4Writer):
@@ -18,7 +20,7 @@ class VideoFile(Mp4Writer):
     def add(self, media: PacedMedia) -> None:
         """20 ms of sound, and a picture where one is due."""
         if media.picture is not None:
-            frame = video_frame(media.picture, media.position)
+            frame = VideoFrame.from_ndarray(media.picture, format="yuv420p")
             self.add_picture(frame, media.position // SAMPLES_PER_PICTURE)
         self.add_sound(audio_frame(media.sound, media.position))
 
