@@ -4,11 +4,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
 
-from server.api import routes_avatars, routes_server, routes_sessions, routes_speech, stream
+from server.api import (
+    routes_avatars,
+    routes_server,
+    routes_sessions,
+    routes_speech,
+    routes_videos,
+    routes_whep,
+    routes_whip,
+    stream,
+)
 from server.api.body_limit import BodyLimit
-from server.api.problems import add_problem_handlers
+from server.api.gate import Gate
+from server.api.headers import SecurityHeaders
+from server.api.origins import OriginGuard
+from server.api.page_files import PageFiles
+from server.api.problems import CrashGuard, add_problem_handlers
+from server.api.rates import RateLimits
 from server.config.settings import ROOT, VERSION, Settings
 from server.context import running_server
 from server.studio.mount import StudioMount
@@ -23,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_server(settings) as context, studio.running():
+        async with running_server(settings) as context, studio.running(context.jobs):
             app.state.context = context
             yield
 
@@ -34,14 +48,38 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     add_problem_handlers(app)
-    app.add_middleware(
-        BodyLimit,
-        max_audio_bytes=settings.limits.max_audio_bytes,
-        max_studio_upload_bytes=settings.limits.max_studio_upload_bytes,
-    )
-    for module in (routes_server, routes_avatars, routes_sessions, routes_speech, stream):
+    _add_guards(app, settings)
+    for module in (
+        routes_server,
+        routes_avatars,
+        routes_sessions,
+        routes_speech,
+        routes_videos,
+        routes_whep,
+        routes_whip,
+        stream,
+    ):
         app.include_router(module.router)
     studio.add_to(app)
     # last, because it answers every path that is left
-    app.mount("/", StaticFiles(directory=WEB_CLIENT_DIR, html=True, check_dir=False))
+    app.mount("/", PageFiles(directory=WEB_CLIENT_DIR, html=True, check_dir=False))
     return app
+
+
+def _add_guards(app: FastAPI, settings: Settings) -> None:
+    """What stands around every route; the last one added is the outermost."""
+    security = settings.security
+    app.add_middleware(BodyLimit, limits=settings.limits)
+    app.add_middleware(Gate, settings=settings, limits=RateLimits(settings))
+    app.add_middleware(CrashGuard)
+    if security.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=security.cors_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
+            allow_headers=["Authorization", "Content-Type", "If-Match"],
+            expose_headers=["Location", "Link", "ETag", "Retry-After", "Accept-Patch"],
+            allow_private_network=True,  # a page on the web, a server in the house
+        )
+    app.add_middleware(OriginGuard, settings=settings)
+    app.add_middleware(SecurityHeaders, security=security)

@@ -1,9 +1,7 @@
-"""The studio without Gradio's page: jobs, preview, sliders, forms, and its place in the server."""
+"""The studio without Gradio's page: preview, sliders, forms, and its place in the server."""
 
 import json
-import os
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,18 +19,17 @@ from liveportrait.bench.report import SEEDED_LABEL, BenchReport, BenchRow
 from models.errors import ConfigError
 from models.images import decode_image
 from server.api.body_limit import BodyLimit
-from server.config.settings import Settings, load_settings
+from server.config.settings import Limits, Settings, load_settings
+from server.jobs.runner import JobFailedError, JobRunner
 from server.studio import host as studio_host
 from server.studio.animate_form import job_of
 from server.studio.bench_results import HEADERS, committed_results, read_result
-from server.studio.jobs import JobCancelledError, JobFailedError, JobRunner
 from server.studio.mount import StudioMount
 from server.studio.own_ratios import OwnRatios
 from server.studio.parts import DRIVING_CLIP, StudioParts
 from server.studio.preview import Preview, PreviewRequest
 from server.studio.sliders import SLIDERS, at_rest, lite_motion, settings_of
 from tests.conftest import ROOT
-from tests.studio_tasks import CountTask, DyingTask, LongTask, RefusingTask
 
 PORTRAIT = ROOT / "server" / "avatars" / "p02.jpg"
 OWN = OwnRatios(eyes=0.3, lips=0.1)
@@ -41,77 +38,6 @@ MOUTH_WIDTH, EYE_GAP = 80.0, 12.0
 
 def ignore(done: int, total: int, what: str) -> None:
     del done, total, what
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-# jobs
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[JobRunner]:
-    runner = JobRunner(tmp_path / "jobs")
-    yield runner
-    runner.close()
-
-
-def test_a_job_reports_its_steps_and_gives_way(jobs: JobRunner) -> None:
-    steps: list[tuple[int, int, str]] = []
-    out = jobs.new_folder() / "count.txt"
-    outcome = jobs.run("me", CountTask(out), lambda *step: steps.append(step))
-    assert steps == [(1, 3, "Counting"), (2, 3, "Counting"), (3, 3, "Counting")]
-    assert outcome.files == (out,)
-    assert int(out.read_text()) > os.nice(0)
-
-
-def test_a_named_error_keeps_code_and_text(jobs: JobRunner) -> None:
-    with pytest.raises(JobFailedError, match="no face was found in the picture") as caught:
-        jobs.run("me", RefusingTask(), ignore)
-    assert caught.value.code == "no_face"
-
-
-def test_a_job_whose_process_dies_is_told_and_the_next_one_runs(jobs: JobRunner) -> None:
-    with pytest.raises(JobFailedError, match="exit code -9"):
-        jobs.run("me", DyingTask(), ignore)
-    assert jobs.run("me", CountTask(jobs.new_folder() / "count.txt"), ignore).summary == "counted"
-
-
-def test_cancelling_ends_the_process_and_all_it_started(jobs: JobRunner) -> None:
-    started, pids = threading.Event(), []
-
-    def report(pid: int, total: int, what: str) -> None:
-        del total, what
-        pids.append(pid)
-        started.set()
-
-    def cancel_both() -> None:
-        started.wait(60)
-        others.append(jobs.cancel("somebody else"))
-        assert alive(pids[0])
-        others.append(jobs.cancel("me"))
-
-    others: list[bool] = []
-    canceller = threading.Thread(target=cancel_both)
-    canceller.start()
-    with pytest.raises(JobCancelledError):
-        jobs.run("me", LongTask(), report)
-    canceller.join()
-    assert others == [False, True]
-    gone = time.monotonic() + 10  # the kernel's doing, after the signal
-    while alive(pids[0]) and time.monotonic() < gone:
-        time.sleep(0.02)
-    assert not alive(pids[0])
-
-
-def test_nothing_runs_after_the_end(jobs: JobRunner) -> None:
-    jobs.close()
-    with pytest.raises(JobCancelledError, match="stopping"):
-        jobs.run("me", RefusingTask(), ignore)
 
 
 # preview
@@ -297,7 +223,7 @@ def make_app(monkeypatch: pytest.MonkeyPatch, settings: Settings, ready: threadi
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        async with studio.running():
+        async with studio.running(JobRunner()):
             yield
 
     app = FastAPI(lifespan=life)
@@ -396,7 +322,7 @@ async def test_uploads_to_the_studio_have_a_limit_of_their_own() -> None:
             pass
         await PlainTextResponse("read")(scope, receive, send)
 
-    limited = BodyLimit(read_all, max_audio_bytes=10, max_studio_upload_bytes=3_000_000)
+    limited = BodyLimit(read_all, Limits(max_studio_upload_bytes=3_000_000))
     transport = httpx.ASGITransport(limited)
     async with httpx.AsyncClient(transport=transport, base_url="http://studio") as client:
         upload = "/studio/gradio_api/upload"

@@ -70,9 +70,14 @@ class FileStore:
         await asyncio.to_thread(remove)
 
     async def remove_all(self, file_id: str) -> None:
-        """Every file of one id. Raises StorageReadOnlyError."""
-        names = [path.name for path in self.folder.glob(f"{file_id}.*")]
-        await self.remove(*(name for name in names if _NAME.fullmatch(name)))
+        """Every file of one id, half-made ones among them. Raises StorageReadOnlyError."""
+
+        def remove() -> None:
+            with named_file_errors():
+                for path in self.folder.glob(f"{file_id}.*"):
+                    path.unlink(missing_ok=True)
+
+        await asyncio.to_thread(remove)
 
     def publish(self, temporary: Path, name: str) -> None:
         """A file that is whole now gets its name; blocks until it is on the disk.
