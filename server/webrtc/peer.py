@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 import aioice.ice
-import aiortc.codecs.h264
-import aiortc.codecs.vpx
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
@@ -16,21 +14,19 @@ from aiortc import (
 from aiortc.exceptions import OperationError
 
 from models.shapes import PcmArray
-from server.config.webrtc import IceServer, WebRtcSettings
+from server.config.webrtc import IceServer
 from server.webrtc.dtls import accept_rsa_peers
+from server.webrtc.feedback import follow_feedback, note_codecs
 from server.webrtc.ice_fragment import IceFragment, fragment_text
 from server.webrtc.ice_restart import RestartableIce
+from server.webrtc.jitter import receive_promptly
 from server.webrtc.microphone import drain, read_microphone
 from server.webrtc.offers import BadSdpError, NotAcceptableError, check_watching, voice_of
 from server.webrtc.pacing import TrackPair
 
 
-def tune_webrtc(settings: WebRtcSettings) -> None:
+def tune_webrtc() -> None:
     """Set what aiortc and aioice keep as module constants; before the first connection."""
-    codecs = aiortc.codecs
-    for codec in (codecs.vpx, codecs.h264):
-        codec.DEFAULT_BITRATE = settings.video_bitrate
-        codec.MAX_BITRATE = settings.max_video_bitrate
     # a client that is gone is noticed within about six seconds, not thirty
     aioice.ice.CONSENT_INTERVAL = 1
     aioice.ice.CONSENT_FAILURES = 4
@@ -129,6 +125,9 @@ class Peer:
         except Exception as error:  # aiortc raises whatever it trips over
             raise BadSdpError(f"the offer cannot be answered: {error}") from error
         sdp: str = connection.localDescription.sdp
+        if self.tracks is not None:
+            note_codecs(sdp, self.tracks.video, self.tracks.audio)
+            follow_feedback(connection, self.tracks.video)
         return sdp
 
     def _prepare_sections(self) -> None:
@@ -150,6 +149,8 @@ class Peer:
 
     def _take_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and self._on_voice is not None:
+            receivers = [t.receiver for t in self._connection.getTransceivers()]
+            receive_promptly(next(r for r in receivers if r.track is track))
             work = read_microphone(track, self._on_voice)
         else:
             work = drain(track)
