@@ -46,7 +46,7 @@ demo: setup ## set up, serve, and print the page to open
 	$(PY) -m server serve --host $(HOST) --port $(PORT)
 
 # Two processes: one alone would hold every network that was ever compiled.
-test: setup browser ## set up and run every test (Chromium comes from apt when it is missing and may be installed)
+test: setup browser peers ## set up and run every test (Chromium and other peers come from apt when missing and allowed)
 	@status=0; \
 	echo "tests: client, dit, layout, models"; \
 	$(PY) -m pytest -q tests --ignore-glob='tests/test_liveportrait_*' --ignore-glob='tests/test_server_*' || status=1; \
@@ -60,6 +60,20 @@ browser:
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "Chromium is missing and could not be installed: the browser tests will be skipped"
 
+# Independent peers of the tests: FFmpeg, a TURN relay, PostgreSQL, WebRTC in Node.
+.PHONY: peers
+peers:
+	@missing=(); \
+	command -v ffmpeg >/dev/null || missing+=(ffmpeg); \
+	command -v turnserver >/dev/null || missing+=(coturn); \
+	ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || missing+=(postgresql); \
+	command -v npm >/dev/null || missing+=(nodejs npm); \
+	if (($${#missing[@]})); then \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; } \
+	  || echo "Missing and not installed: $${missing[*]}; the tests that need them will be skipped"; \
+	fi
+	@if command -v npm >/dev/null; then (cd tests/e2e/node && npm ci --silent --no-audit --no-fund) || echo "npm ci failed in tests/e2e/node: its tests will be skipped"; fi
+
 check: setup ## lint, format and types (Python, and the browser client where Node is installed)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -67,9 +81,10 @@ check: setup ## lint, format and types (Python, and the browser client where Nod
 	@if command -v npm >/dev/null; then cd client/web && npm ci --silent --no-audit --no-fund && npx tsc --noEmit -p . && echo "client: types are right"; \
 	  else echo "npm is missing: the client's types were not checked"; fi
 
-bench: setup ## measure: renderer, a live session, the LivePortrait networks step by step (about 8 minutes)
+bench: setup ## measure: a live session, two of them, the renderer, the LivePortrait networks (about 15 minutes)
+	$(PY) -m server bench
+	$(PY) -m server bench --sessions 2 --seconds 300 --rounds 0
 	$(PY) -m tests.bench.bench_lite_renderer
-	$(PY) -m tests.bench.bench_session
 	$(PY) -m liveportrait bench --source server/avatars/p06.jpg --driving server/studio/examples/driving.mp4 --out out/bench
 
 train-setup: setup ## add what the training commands need: voices, the teacher encoder, the face generator

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.shapes import PcmArray
 from server.bench.figures import InterruptFigures, spread
 from server.bench.measured_peer import MeasuredPeer
 from server.bench.mouth import lip_gaps
@@ -16,6 +17,7 @@ _SPEAKING_S = 1.6  # of speech before it is cut; a little more every round
 _STEP_S = 0.13
 _RESTING_S = 1.2
 _SILENT_RMS = 60.0  # of int16, -55 dBFS: what Opus leaves of silence
+_LOUD_RMS = 1500.0  # -27 dBFS
 _STAYS_MS = 400
 _REST_SHARE = 0.25  # of the way from the shut mouth to a widely open one
 
@@ -42,6 +44,7 @@ async def measure_interrupt(target: Target, rounds: int) -> InterruptFigures:
             form = {"audio": ("speech.wav", target.audio)}
             (await target.client.post(f"{base}/speech", files=form)).raise_for_status()
             await asyncio.sleep(_SPEAKING_S + turn * _STEP_S)
+            await _loud(peer)
             video = peer.received["video"]
             newest_ms = (max(video.arrivals) - video.first_stamp) * 1000 / VIDEO_CLOCK_HZ
             cuts.append(_Cut(time.monotonic(), newest_ms))
@@ -59,6 +62,18 @@ async def measure_interrupt(target: Target, rounds: int) -> InterruptFigures:
     )
 
 
+async def _loud(peer: MeasuredPeer) -> None:
+    """Until the newest sound is a voice, so that there is something to cut; a second at most."""
+    for _ in range(50):
+        if peer.sounds and _rms(peer.sounds[-1][1]) > _LOUD_RMS:
+            return
+        await asyncio.sleep(0.02)
+
+
+def _rms(pcm: PcmArray) -> float:
+    return float(np.sqrt(np.mean(np.square(pcm[:PACKET_SAMPLES].astype(np.float64)))))
+
+
 def _silence_ms(peer: MeasuredPeer, cut: _Cut) -> float | None:
     """Until the last packet with sound came."""
     loud = [
@@ -66,13 +81,16 @@ def _silence_ms(peer: MeasuredPeer, cut: _Cut) -> float | None:
         for at, pcm in peer.sounds
         if (arrived := peer.sound_arrival(at)) is not None
         and cut.called_at - 1.0 < arrived < cut.called_at + _RESTING_S
-        and np.sqrt(np.mean(np.square(pcm[:PACKET_SAMPLES].astype(np.float64)))) > _SILENT_RMS
+        and _rms(pcm) > _SILENT_RMS
     ]
     return max(0.0, (max(loud) - cut.called_at) * 1000) if loud else None
 
 
 def _rest_ms(peer: MeasuredPeer, gaps: dict[int, float], cut: _Cut) -> float | None:
-    """Until the first picture came from which on the mouth stays at rest; None when it was shut."""
+    """Until the first picture came from which on the mouth stays at rest; None when it was shut, or
+    no face was seen."""
+    if not gaps:
+        return None
     values = np.array(list(gaps.values()))
     shut, wide = np.percentile(values, [10, 95])
     at_rest = shut + _REST_SHARE * (wide - shut)
