@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from dit.moods import moods_of
 from models.errors import ConfigError
 from server.avatars import load_shipped
 from server.engine.config import build_engine, load_engine_config
@@ -45,3 +46,8 @@ def test_warm_up_measures_hops_and_delays(tmp_path: Path) -> None:
     assert (info.live.delay_frames, info.live.hop_frames) == (9, 5)
     assert (info.chunk.delay_frames, info.chunk.hop_frames) == (69, 65)
     assert info.timing("chunk") is info.chunk
+
+
+@pytest.mark.parametrize(("engine", "moods"), [("lite", 5), ("liveportrait", 1)])
+def test_an_engine_tells_only_the_moods_that_its_faces_show(engine: str, moods: int) -> None:
+    assert len(moods_of(load_engine_config(engine).renderer)) == moods

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Response
 
-from dit.moods import MOOD_NAMES
+from dit.moods import moods_of
 from models.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
 from models.timing import FPS
 from server.api.access import Context, KeyRequired
@@ -67,7 +67,7 @@ async def describe(context: Context) -> dict[str, object]:
             "pcm_rates_hz": [MIN_PCM_RATE_HZ, MAX_PCM_RATE_HZ],
         },
         "output": choices_as_json(info.choices) if info else None,
-        "moods": list(MOOD_NAMES),
+        "moods": list(moods_of(config.renderer or "lite")),
         "modes": list(MODES),
         "voice_in": ["mic", "api", "both"],
         "text_to_speech": context.synthesiser is not None,
