@@ -42,7 +42,7 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
     The worker may still be loading when this yields. Raises ConfigError:
     BadStorageError where nothing can be kept.
     """
-    tune_webrtc(settings.webrtc)
+    tune_webrtc()
     metrics = Metrics()
     shipped = load_shipped()
     config = load_engine_config(settings.engine)

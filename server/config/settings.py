@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from models.errors import ConfigError
+from server.config.encoding import EncodingSettings
 from server.config.security import Security
 from server.config.speech import SpeechSettings, TextToSpeech
 from server.config.storage import StorageSettings
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     text_to_speech: TextToSpeech = "embedded"
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     webrtc: WebRtcSettings = Field(default_factory=WebRtcSettings)
+    encoding: EncodingSettings = Field(default_factory=EncodingSettings)
     limits: Limits = Field(default_factory=Limits)
     security: Security = Field(default_factory=Security)
     storage: StorageSettings = Field(default_factory=StorageSettings)

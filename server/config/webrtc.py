@@ -1,4 +1,4 @@
-"""How peers are reached and what they get: STUN and TURN servers, bit rates, viewers."""
+"""How peers are reached, and how many: STUN and TURN servers, viewers."""
 
 import re
 
@@ -53,7 +53,5 @@ class WebRtcSettings(BaseModel):
 
     ice_servers: list[IceServer] = []
     turn: TurnSettings | None = None
-    video_bitrate: int = Field(default=1_500_000, ge=100_000, le=20_000_000)
-    max_video_bitrate: int = Field(default=3_000_000, ge=100_000, le=50_000_000)
     max_viewers: int = Field(default=8, ge=0, le=256)
     redirect_to: AnyHttpUrl | None = None

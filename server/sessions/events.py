@@ -102,6 +102,8 @@ class Stats:
     speech_queued_ms: int
     voice_padded_ms: int  # silence put in because voice came late
     voice_dropped_ms: int  # voice left out because it ran ahead, or API speech had the floor
+    encode_ms: float  # one picture, for all who watch: mean of about a second
+    tick_late_ms: float  # how late sound and picture left: mean of about a second
     motion_ms: float  # the last hop's motion
     render_ms: float  # one picture, in the last batch
 

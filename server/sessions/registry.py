@@ -17,6 +17,7 @@ from server.api.output_schemas import output_as_json
 from server.api.problems import ApiError
 from server.avatars import Avatar
 from server.config.settings import Limits, Settings
+from server.encoding.shared_video import SharedVideo
 from server.engine.config import Mode, MotionLevels
 from server.engine.messages import EngineInfo, PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
@@ -82,7 +83,7 @@ class LiveSession:
         self.token = secrets.token_urlsafe(24)
         self.plan = plan
         self.session = session
-        self.clock = PacingClock(session, metrics)
+        self.clock = PacingClock(session, SharedVideo(settings.encoding, metrics), metrics)
         self.created_at = datetime.now(UTC)
         self.expires_at = self.created_at + timedelta(seconds=plan.max_duration_s)
         self._link = link

@@ -128,6 +128,8 @@ class Session:
         self.motion_ms = 0.0
         self.render_ms = 0.0
         self.queue_ms = 0
+        self.encode_ms = 0.0
+        self.tick_late_ms = 0.0
         self.viewers = 0
         self._engine = engine
         self.levels = levels
@@ -137,6 +139,7 @@ class Session:
         self._rewinds: deque[tuple[int, int]] = deque(maxlen=_KEPT_REWINDS)  # (revision, frame)
         self._start_frame = 0
         self._ready: set[int] = set()
+        self._ahead: tuple[int, Image] | None = None  # (frame, its picture)
         self.stats = self._figures(0.0)
         self._open_engine(0)
 
@@ -174,6 +177,13 @@ class Session:
         self.position += PACKET_SAMPLES
         self._update_picture_ready()
         return PacedMedia(position, sound, picture_due, picture)
+
+    def picture_ahead(self) -> Image | None:
+        """The picture that the next tick will show, if it is there: from now on nothing changes
+        it any more, so it can be encoded before its time."""
+        if self.picture_due and self._ahead is None and self.frame in self._ready:
+            self._ahead = self.frame, self._engine.picture(self.frame).copy()
+        return self._ahead[1] if self._ahead else None
 
     def push_microphone(self, pcm: PcmArray) -> None:
         """Voice [n] at 48 kHz, just arrived."""
@@ -292,6 +302,8 @@ class Session:
             speech_queued_ms=queued_ms(self.voice, self.position),
             voice_padded_ms=to_ms(self.voice.padded_samples),
             voice_dropped_ms=to_ms(self.voice.dropped_samples),
+            encode_ms=round(self.encode_ms, 1),
+            tick_late_ms=round(self.tick_late_ms, 1),
             motion_ms=round(self.motion_ms, 1),
             render_ms=round(self.render_ms, 1),
         )
@@ -308,6 +320,11 @@ class Session:
 
     def _take_picture(self, frame: int) -> Image | None:
         self._ready = {ready for ready in self._ready if ready >= frame}
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            self._ready.discard(frame)
+            self.frames_sent += 1
+            return ahead[1]
         if frame not in self._ready:
             self.frames_late += 1
             return None

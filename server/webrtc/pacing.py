@@ -8,60 +8,67 @@ import structlog
 
 from models.shapes import Image
 from models.timing import FRAME_MS
+from server.encoding.opus import OpusEncoder
+from server.encoding.shared_video import SharedVideo
 from server.metrics import Metrics
 from server.sessions.session import PacedMedia, Session
-from server.voice.media_time import PACKET_MS
-from server.webrtc.tracks import (
-    QUEUED_PACKETS,
-    QUEUED_PICTURES,
-    PacedTrack,
-    audio_frame,
-    video_frame,
-)
+from server.voice.media_time import PACKET_MS, SAMPLES_PER_PICTURE
+from server.webrtc.tracks import AudioTrack, VideoTrack, audio_frame
 
 log = structlog.get_logger(__name__)
 
 PACKET_S = PACKET_MS / 1000
 SLIP_S = 0.5  # a stall longer than this is not made up for: the clock starts anew after it
 FIRST_PICTURE_LIMIT_S = 3.0
+_LATE_SAMPLES = 50  # of the moving mean of tick_late_ms: about a second
 
 
 @dataclass(frozen=True, slots=True)
 class TrackPair:
     """Where the clock releases to."""
 
-    video: PacedTrack
-    audio: PacedTrack
+    video: VideoTrack
+    audio: AudioTrack
 
 
 class PacingClock:
     """Ticks the session every 20 ms; every other tick carries a picture.
 
-    Sound and picture of one media position leave in the same step of the event loop. After a
-    stall the missed ticks follow at once, so the media clock stays true to the real one.
+    A picture that is there 20 ms before its time is encoded then, so it leaves in the same step of
+    the event loop as the sound of its media position. After a stall the missed ticks follow at
+    once, so the media clock stays true to the real one.
     """
 
-    def __init__(self, session: Session, metrics: Metrics) -> None:
+    def __init__(self, session: Session, video: SharedVideo, metrics: Metrics) -> None:
+        """``video``: encodes this session's pictures, and ends with this clock."""
         self.slips = 0
-        self.failed = False
         self.on_first_frame: Callable[[], None] = lambda: None
+        self.video = video
         self._session = session
         self._metrics = metrics
+        self._opus = OpusEncoder()
         self._tracks: list[TrackPair] = []
         self._last_picture: Image | None = None
+        self._encoded_ahead = -1  # the newest frame whose encoding began before its time
+        self._broken = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Nothing comes any more."""
+        return self._broken or self.video.failed
 
     def new_tracks(self) -> TrackPair:
         """Tracks of a new connection, released to from ``attach`` on."""
         dropped = self._metrics.dropped
         return TrackPair(
-            PacedTrack("video", QUEUED_PICTURES, dropped.labels("picture").inc),
-            PacedTrack("audio", QUEUED_PACKETS, dropped.labels("sound").inc),
+            VideoTrack(dropped.labels("picture").inc), AudioTrack(dropped.labels("sound").inc)
         )
 
     def attach(self, tracks: TrackPair) -> None:
         """Release to these tracks, too, from now on."""
         self._tracks.append(tracks)
+        self.video.add(tracks.video)
         self.start()
 
     def start(self) -> None:
@@ -74,34 +81,42 @@ class PacingClock:
         """These tracks end; the clock goes on."""
         if tracks in self._tracks:
             self._tracks.remove(tracks)
+            self.video.remove(tracks.video)
         tracks.video.release(None)
         tracks.audio.release(None)
 
     async def stop(self) -> None:
-        """End the clock and its tracks."""
+        """End the clock, its tracks and its encoders."""
         for tracks in list(self._tracks):
             self.detach(tracks)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.video.close()
 
     async def _run(self) -> None:
         await self._first_picture()
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            late = loop.time() - due
-            self._metrics.tick_late_s.observe(max(0.0, late))
-            if late > SLIP_S:
+            late_s = max(0.0, loop.time() - due)
+            self._note_lateness(late_s)
+            if late_s > SLIP_S:
                 self.slips += 1
                 due = loop.time()
             self._release(self._session.tick())
+            self._encode_ahead()
             due += PACKET_S
             await asyncio.sleep(max(0.0, due - loop.time()))
 
+    def _note_lateness(self, late_s: float) -> None:
+        self._metrics.tick_late_s.observe(late_s)
+        session = self._session
+        session.tick_late_ms += (late_s * 1000 - session.tick_late_ms) / _LATE_SAMPLES
+
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.failed = True
+            self._broken = True
             log.error("pacing_failed", exc_info=error)
 
     async def _first_picture(self) -> None:
@@ -112,20 +127,38 @@ class PacingClock:
         except TimeoutError:
             return
 
+    def _encode_ahead(self) -> None:
+        picture = self._session.picture_ahead()
+        if picture is not None:
+            self._encoded_ahead = self._session.frame
+            self.video.encode(picture, self._encoded_ahead)
+
     def _release(self, media: PacedMedia) -> None:
-        if media.picture is not None:
+        self._release_sound(media)
+        if media.picture_due:
+            self._release_picture(media.picture, media.position // SAMPLES_PER_PICTURE)
+        self._session.encode_ms = self.video.encode_ms
+        self._session.queue_ms = max((_queued_ms(tracks) for tracks in self._tracks), default=0)
+
+    def _release_sound(self, media: PacedMedia) -> None:
+        frame = audio_frame(media.sound, media.position)
+        packet = self._opus.encode(frame) if self._tracks else None
+        for tracks in self._tracks:
+            tracks.audio.release(packet if tracks.audio.takes_opus else frame)
+
+    def _release_picture(self, picture: Image | None, frame: int) -> None:
+        if picture is not None:
             if self._last_picture is None:
                 self.on_first_frame()
-            self._last_picture = media.picture
+            self._last_picture = picture
             self._metrics.frames_sent.inc()
-        elif media.picture_due:
+            if frame > self._encoded_ahead:
+                self.video.encode(picture, frame)
+        else:
             self._metrics.frames_late.inc()
-        picture = self._last_picture if media.picture_due else None
-        for tracks in self._tracks:
-            tracks.audio.release(audio_frame(media.sound, media.position))
-            if picture is not None:
-                tracks.video.release(video_frame(picture, media.position))
-        self._session.queue_ms = max((_queued_ms(tracks) for tracks in self._tracks), default=0)
+            if self._last_picture is not None:
+                self.video.repeat(self._last_picture, frame)
+        self.video.release(frame)
 
 
 def _queued_ms(tracks: TrackPair) -> int:

@@ -1,0 +1,1 @@
+"""Pictures and sound to packets: every session's media is encoded once, whoever watches it."""
