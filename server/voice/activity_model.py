@@ -44,6 +44,7 @@ class ActivityModel:
 def _network() -> Any:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # it would tell its maker
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
