@@ -25,6 +25,10 @@ class Metrics:
             registry=self.registry,
         )
         self.sessions = self._gauge("sessions", "Sessions now")
+        self.loop_tasks = self._gauge("loop_tasks", "Tasks of the event loop")
+        self.degradation = self._gauge(
+            "degradation", "0 none, 1 no idle refinement, 2 a lower rate for all"
+        )
         self.waiting_frames = self._gauge("waiting_frames", "Motion waiting to be rendered")
         self.engine_queue = self._gauge("engine_queue", "Commands the worker has not taken yet")
         self.loop_lag_s = self._gauge("loop_lag_seconds", "Lateness of the event loop, last second")

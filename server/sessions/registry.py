@@ -285,6 +285,7 @@ class SessionRegistry:
             elapsed = time.monotonic() - sampled
             sampled += elapsed
             self._metrics.loop_lag_s.set(max(0.0, elapsed - _WATCH_S))
+            self._metrics.loop_tasks.set(len(asyncio.all_tasks()))
             self._metrics.engine_queue.set(self._pool.client.queued_commands)
             for live in self.all():
                 try:
