@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from server.api import (
     routes_avatars,
+    routes_push,
     routes_server,
     routes_sessions,
     routes_speech,
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         routes_server,
         routes_avatars,
         routes_sessions,
+        routes_push,
         routes_speech,
         routes_videos,
         routes_whep,

@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from models.errors import ConfigError
 from server.config.encoding import EncodingSettings
+from server.config.presenting import PresentingSettings
 from server.config.security import Security
 from server.config.speech import SpeechSettings, TextToSpeech
 from server.config.storage import StorageSettings
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     webrtc: WebRtcSettings = Field(default_factory=WebRtcSettings)
     encoding: EncodingSettings = Field(default_factory=EncodingSettings)
+    presenting: PresentingSettings = Field(default_factory=PresentingSettings)
     limits: Limits = Field(default_factory=Limits)
     security: Security = Field(default_factory=Security)
     storage: StorageSettings = Field(default_factory=StorageSettings)

@@ -109,6 +109,16 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class PushChanged:
+    """A push of this session is in another state."""
+
+    type: ClassVar[str] = "push"
+    id: str
+    state: Literal["connecting", "live", "waiting", "ended"]
+    trouble: str | None  # why it waits
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorEvent:
     """Something went wrong; the session lives on."""
 
@@ -142,6 +152,7 @@ Event = (
     | UserSpeechStarted
     | UserSpeechEnded
     | Stats
+    | PushChanged
     | ErrorEvent
     | Pong
     | SessionEnded

@@ -22,6 +22,7 @@ from server.engine.config import Mode, MotionLevels
 from server.engine.messages import EngineInfo, PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
 from server.metrics import Metrics
+from server.presenting.pushes import Pushes
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
 from server.sessions.listening import Listen
 from server.sessions.session import Session, SessionTiming
@@ -95,6 +96,7 @@ class LiveSession:
             session_id,
             session.push_microphone if plan.hears_microphone else None,
         )
+        self.pushes = Pushes(self.clock, self.size, settings.presenting, session.events)
         self._born = self._active = time.monotonic()
 
     @property
@@ -119,6 +121,8 @@ class LiveSession:
             return "max_duration"
         if now - self._active > self.plan.idle_timeout_s:
             return "idle_timeout"
+        if self.pushes.running:
+            return None
         if self.connections.lost_for_s() > limits.lost_client_grace_s:
             return "client_lost"
         if not self.connections.ever_connected and now - self._born > limits.connect_timeout_s:
@@ -131,6 +135,7 @@ class LiveSession:
         try:
             async with asyncio.timeout(_END_LIMIT_S):
                 await self.speaker.close()
+                await self.pushes.close()
                 await self.clock.stop()
                 await self.connections.close()
         except Exception as error:
