@@ -4,8 +4,16 @@ FFmpeg is told which demuxer to use, so that it never guesses: among the formats
 playlists, which name other files and addresses for it to open.
 """
 
+from pathlib import Path
+
 _ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 HEAD_BYTES = 16
+
+
+def demuxer_of_file(path: Path) -> str | None:
+    """The same for a file. Raises OSError."""
+    with path.open("rb") as file:
+        return demuxer_of(file.read(HEAD_BYTES))
 
 
 def demuxer_of(head: bytes) -> str | None:

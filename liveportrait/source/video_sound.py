@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from models.containers import demuxer_of_file
 from models.errors import ConfigError, SoundError
 from models.mp4 import AAC_RATES_HZ
 from models.shapes import FloatArray
@@ -28,14 +29,18 @@ class VideoSound:
         import av
 
         try:
-            with av.open(str(path), metadata_errors="ignore") as container:
+            demuxer = demuxer_of_file(path)
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+        if demuxer is None:
+            raise SoundError(f"{path} has no sound that can be read")
+        try:
+            with av.open(str(path), format=demuxer, metadata_errors="ignore") as container:
                 if not container.streams.audio:
                     return None
                 codec: Any = container.streams.audio[0].codec_context
                 rate_hz = codec.sample_rate if codec.sample_rate in AAC_RATES_HZ else _RATE_HZ
                 return cls(path, rate_hz, "mono" if codec.channels == 1 else "stereo")
-        except (av.error.FileNotFoundError, av.error.PermissionError) as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
         except (av.error.FFmpegError, ValueError) as error:
             raise SoundError(f"{path} has no sound that can be read") from error
 
@@ -46,7 +51,8 @@ class VideoSound:
         """
         import av
 
-        with av.open(str(self.path), metadata_errors="ignore") as container:
+        demuxer = demuxer_of_file(self.path)
+        with av.open(str(self.path), format=demuxer, metadata_errors="ignore") as container:
             stream: Any = container.streams.audio[0]
             to_wave = av.AudioResampler("fltp", self.layout, self.rate_hz)
             ahead: int | None = None  # samples to drop before the first picture

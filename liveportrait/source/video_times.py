@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from models.containers import demuxer_of_file
 from models.errors import ConfigError, VideoError
 from models.shapes import IntArray
 
@@ -43,9 +44,13 @@ def open_video(path: Path) -> tuple[Any, Any]:
     import av
 
     try:
-        container = av.open(str(path), metadata_errors="ignore")
-    except (av.error.FileNotFoundError, av.error.PermissionError, IsADirectoryError) as error:
+        demuxer = demuxer_of_file(path)
+    except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    if demuxer is None:
+        raise VideoError(f"{path} is damaged or no video; accepted: {ACCEPTED}")
+    try:
+        container = av.open(str(path), format=demuxer, metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError) as error:
         raise VideoError(f"{path} is damaged or no video; accepted: {ACCEPTED}") from error
     covers = av.stream.Disposition.attached_pic
