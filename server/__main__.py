@@ -80,7 +80,8 @@ def render(
     from models.errors import ConfigError, VisavisError
     from server.engine.config import MotionLevels
     from server.logs import configure_logs
-    from server.videos.offline import RenderJob, render_file
+    from server.videos.offline import render_file
+    from server.videos.render_job import RenderJob
 
     configure_logs("console", "warning")
     try:

@@ -9,8 +9,19 @@ from tests.e2e.fixtures import live_server, needs_chromium
 from tests.liveportrait_fixtures import golden, seeded
 from tests.published_joyvasa import joyvasa
 from tests.server_fixtures import fake_server
+from tests.storage_fixtures import postgres, storage, storage_settings
 
-__all__ = ["fake_server", "golden", "joyvasa", "live_server", "needs_chromium", "seeded"]
+__all__ = [
+    "fake_server",
+    "golden",
+    "joyvasa",
+    "live_server",
+    "needs_chromium",
+    "postgres",
+    "seeded",
+    "storage",
+    "storage_settings",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -12,7 +12,8 @@ import pytest
 from models.errors import ConfigError, SoundError
 from server.avatars import load_shipped
 from server.config.settings import ROOT
-from server.videos.offline import RenderJob, avatar_image, render_file
+from server.videos.offline import avatar_image, render_file
+from server.videos.render_job import RenderJob
 from tests.fake_engine import read_frame_number, read_level, write_config
 from tests.server_fixtures import tone
 from tests.test_server_api import wav_bytes

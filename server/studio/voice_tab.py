@@ -14,7 +14,7 @@ from server.studio.widgets import (
     result_output,
     run_task,
 )
-from server.videos.offline import RenderJob
+from server.videos.render_job import RenderJob
 from server.videos.render_task import RenderTask
 
 

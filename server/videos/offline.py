@@ -3,21 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
-from liveportrait.output import OutputOptions
 from models.errors import ConfigError, VisavisError
 from models.shapes import PcmArray
 from models.sound import read_sound
 from server.avatars import load_shipped
-from server.engine.config import Mode, MotionLevels, load_engine_config
+from server.engine.config import MotionLevels, load_engine_config
 from server.engine.messages import PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan
 from server.metrics import Metrics
 from server.sessions.session import PacedMedia, Session, SessionTiming
+from server.videos.render_job import RenderJob
 from server.videos.video_file import VideoFile
 from server.voice.media_time import PLAYOUT_RATE_HZ, SAMPLES_PER_PICTURE, to_ms
 from server.voice.pcm import to_pcm
@@ -29,20 +28,6 @@ class RenderStalledError(VisavisError):
     """The engine gives no more pictures."""
 
     code = "render_stalled"
-
-
-@dataclass(frozen=True, slots=True)
-class RenderJob:
-    """One video. ``avatar``: a shipped avatar's id or name, or a picture file."""
-
-    avatar: str
-    audio: Path
-    out: Path
-    seed: int
-    engine: str
-    mode: Mode = "live"
-    output: OutputOptions = field(default_factory=OutputOptions)
-    levels: MotionLevels = field(default_factory=MotionLevels)
 
 
 async def render_file(job: RenderJob, report: Callable[[int, int], None] | None = None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from server.jobs.task import Task
 from server.storage.errors import StorageError
 from server.storage.schema import VideoRow
 from server.storage.storage import Storage
-from server.videos.offline import RenderJob
+from server.videos.render_job import RenderJob
 from server.videos.render_task import RenderTask
 from server.videos.video import look_of
 from server.videos.video_store import (
@@ -40,11 +41,19 @@ _STOP_WITHIN_S = 10.0
 class VideoQueue:
     """One task for all videos of a storage; of several servers the first one makes them."""
 
-    def __init__(self, videos: VideoStore, storage: Storage, jobs: JobRunner, engine: str) -> None:
+    def __init__(
+        self,
+        videos: VideoStore,
+        storage: Storage,
+        jobs: JobRunner,
+        engine: str,
+        task_of: Callable[[RenderJob], Task] = RenderTask,
+    ) -> None:
         self._videos = videos
         self._storage = storage
         self._jobs = jobs
         self._engine = engine
+        self._task_of = task_of
         self._thread = ThreadPoolExecutor(1, "visavis-videos")
         self._news = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
@@ -126,7 +135,7 @@ class VideoQueue:
     async def _render(self, row: VideoRow) -> None:
         files, video_id = self._storage.files, row.video_id
         made = files.temporary(content_file(video_id))
-        task = RenderTask(await self._job(row, made))
+        task = self._task_of(await self._job(row, made))
         try:
             await self._run(video_id, task)
             byte_count = made.stat().st_size

@@ -1,19 +1,16 @@
 """A portrait speaks a sound file: the job of the studio and of ``/v1/videos``."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from server.jobs.task import Outcome, Report, rendered
-
-if TYPE_CHECKING:  # only the job's process imports what renders
-    from server.videos.offline import RenderJob
+from server.videos.render_job import RenderJob
 
 
 @dataclass(frozen=True, slots=True)
 class RenderTask:
     """Picklable, for a JobRunner."""
 
-    job: "RenderJob"
+    job: RenderJob
 
     def run(self, report: Report) -> Outcome:
         """See ``server.videos.offline.render_file``."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from server.studio.parts import DRIVING_CLIP, SAMPLE_VOICE
-from server.videos.offline import RenderJob, render_file
+from server.videos.offline import render_file
+from server.videos.render_job import RenderJob
 
 AVATAR = "felix"
 SECONDS = 4.0
