@@ -6,8 +6,9 @@ the new one works, so a restart that fails harms nothing.
 
 import asyncio
 
-from aioice import Connection
-from aioice.ice import ConnectionEvent
+import aioice.ice
+from aioice import Connection, stun
+from aioice.ice import CandidatePair, ConnectionEvent
 from aiortc import RTCIceCandidate, RTCIceServer, RTCIceTransport
 from aiortc.rtcicetransport import candidate_from_aioice, candidate_to_aioice, connection_kwargs
 
@@ -26,12 +27,21 @@ class RestartNotPossibleError(VisavisError):
 
 
 class RestartableIce:
-    """The path under one connection; made before the connection is up."""
+    """The path under one connection; made before the connection is up.
 
-    def __init__(self, transport: RTCIceTransport, servers: list[RTCIceServer]) -> None:
+    ``media_is_consent``: whoever sends media is there, even if it answers no checks (RFC 7675)
+    while it does, which FFmpeg's WHIP does not.
+    """
+
+    def __init__(
+        self, transport: RTCIceTransport, servers: list[RTCIceServer], *, media_is_consent: bool
+    ) -> None:
         self._transport = transport
         self._servers = servers
+        self._media_is_consent = media_is_consent
+        self._heard = False  # since the last check
         self._path: Connection = transport._connection
+        self._watch_consent(self._path)
         self._next: Connection | None = None
         self._change: asyncio.Task[None] | None = None
         transport._recv = self._recv
@@ -89,6 +99,7 @@ class RestartableIce:
             )
         await self.stop()  # a restart that is under way gives way to this one
         path = Connection(ice_controlling=False, **connection_kwargs(self._servers))
+        self._watch_consent(path)
         await path.gather_candidates()
         path.remote_username, path.remote_password = fragment.username, fragment.password
         self._next = path
@@ -132,7 +143,38 @@ class RestartableIce:
                 if path is self._path:
                     raise
             else:
+                self._heard = True
                 return data
 
     async def _send(self, data: bytes) -> None:
         await self._path.send(data)
+
+    def _watch_consent(self, path: Connection) -> None:
+        if self._media_is_consent:
+            path.query_consent = lambda: self._query_consent(path)
+
+    async def _query_consent(self, path: Connection) -> None:
+        """In the place of aioice's own: the path ends when checks fail and no media comes."""
+        failures = 0
+        while failures < aioice.ice.CONSENT_FAILURES:
+            self._heard = False
+            await asyncio.sleep(aioice.ice.CONSENT_INTERVAL)
+            answered = [await _answers(path, pair) for pair in path._nominated.values()]
+            failures = 0 if self._heard or all(answered) else failures + 1
+        path._query_consent_task = None  # it is this one; closing must not wait for it
+        await path.close()
+
+
+async def _answers(path: Connection, pair: CandidatePair) -> bool:
+    """The other end answers a check of this pair."""
+    key = path.remote_password.encode()
+    try:
+        await pair.protocol.request(
+            path.build_request(pair, nominate=False),
+            pair.remote_addr,
+            integrity_key=key,
+            retransmissions=0,
+        )
+    except stun.TransactionError:
+        return False
+    return True

@@ -143,7 +143,9 @@ class Peer:
                 sends = transceiver.sender.track is not None
                 transceiver.direction = "sendonly" if sends else "inactive"
         transport = transceivers[0].receiver.transport.transport
-        self._ice = RestartableIce(transport, self._ice_servers)
+        self._ice = RestartableIce(
+            transport, self._ice_servers, media_is_consent=self.tracks is None
+        )
         offered = self._connection.remoteDescription.sdp
         self._remote_name = _ice_names(offered)
 
