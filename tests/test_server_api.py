@@ -160,8 +160,8 @@ async def test_an_upload_without_a_file_is_invalid(fake_server: FakeServer) -> N
 async def test_a_session_is_described_listed_and_ended(fake_server: FakeServer) -> None:
     async with started_session(fake_server, mode="chunk", voice_in="api") as (client, session):
         assert session["state"] == "idle"
-        assert session["urls"]["whep"] == f"{base}/whep"
         base = f"/v1/sessions/{session['id']}"
+        assert session["urls"]["whep"] == f"{base}/whep"
         assert session["urls"]["offer"] == f"{base}/offer"
         described = (await client.get(base)).json()
         assert (described["mode"], described["voice_in"]) == ("chunk", "api")

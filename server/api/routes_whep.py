@@ -5,8 +5,10 @@ from fastapi import APIRouter, Request, Response
 from server.api.access import AllowedSession, Context
 from server.api.sdp_exchange import (
     FRAGMENT_BODY,
+    FRAGMENT_RESPONSES,
     FULL,
     OFFER_BODY,
+    OFFER_RESPONSES,
     SDP,
     body_of,
     created,
@@ -18,7 +20,13 @@ from server.api.sdp_exchange import (
 router = APIRouter(prefix="/v1/sessions/{session_id}/whep", tags=["WHEP"])
 
 
-@router.post("", status_code=201, response_class=Response, openapi_extra=OFFER_BODY)
+@router.post(
+    "",
+    status_code=201,
+    response_class=Response,
+    openapi_extra=OFFER_BODY,
+    responses=OFFER_RESPONSES,
+)
 async def watch(request: Request, context: Context, live: AllowedSession) -> Response:
     """One more viewer: picture and sound of the session, nothing from the viewer."""
     offer = await body_of(request, SDP)
@@ -44,7 +52,12 @@ async def endpoint(live: AllowedSession) -> Response:
     return Response(status_code=204)
 
 
-@router.patch("/{connection_id}", response_class=Response, openapi_extra=FRAGMENT_BODY)
+@router.patch(
+    "/{connection_id}",
+    response_class=Response,
+    openapi_extra=FRAGMENT_BODY,
+    responses=FRAGMENT_RESPONSES,
+)
 async def trickle(request: Request, live: AllowedSession, connection_id: str) -> Response:
     """Further ICE candidates (204), or an ICE restart (200)."""
     return await patch_ice(request, live.connections.viewer(connection_id))
@@ -53,7 +66,7 @@ async def trickle(request: Request, live: AllowedSession, connection_id: str) ->
 @router.delete("/{connection_id}", response_class=Response)
 async def leave(live: AllowedSession, connection_id: str) -> Response:
     """Watch no longer; the session goes on."""
-    await live.connections.hang_up(live.connections.viewer(connection_id))
+    await live.connections.dismiss(connection_id)
     return Response(status_code=200)
 
 

@@ -7,8 +7,10 @@ from server.api.routes_sessions import session_plan
 from server.api.schemas import SessionBody
 from server.api.sdp_exchange import (
     FRAGMENT_BODY,
+    FRAGMENT_RESPONSES,
     FULL,
     OFFER_BODY,
+    OFFER_RESPONSES,
     SDP,
     body_of,
     created,
@@ -16,13 +18,20 @@ from server.api.sdp_exchange import (
     options,
     patch_ice,
 )
+from server.webrtc.connections import NoConnectionError
 
 WHEP_RELATION = "urn:visavis:whep"
 
 router = APIRouter(prefix="/v1/whip", tags=["WHIP"])
 
 
-@router.post("", status_code=201, response_class=Response, openapi_extra=OFFER_BODY)
+@router.post(
+    "",
+    status_code=201,
+    response_class=Response,
+    openapi_extra=OFFER_BODY,
+    responses=OFFER_RESPONSES,
+)
 async def publish(
     request: Request,
     context: Context,
@@ -61,7 +70,12 @@ async def endpoint(caller: CurrentCaller) -> Response:
     return Response(status_code=204)
 
 
-@router.patch("/{session_id}", response_class=Response, openapi_extra=FRAGMENT_BODY)
+@router.patch(
+    "/{session_id}",
+    response_class=Response,
+    openapi_extra=FRAGMENT_BODY,
+    responses=FRAGMENT_RESPONSES,
+)
 async def trickle(request: Request, live: AllowedSession) -> Response:
     """Further ICE candidates (204), or an ICE restart (200)."""
     return await patch_ice(request, live.connections.publisher())
@@ -70,7 +84,8 @@ async def trickle(request: Request, live: AllowedSession) -> Response:
 @router.delete("/{session_id}", response_class=Response)
 async def hang_up(context: Context, live: AllowedSession) -> Response:
     """The voice has ended, and the session with it."""
-    live.connections.publisher()
+    if not live.connections.publishes:
+        raise NoConnectionError("no voice comes over WHIP into this session")
     await context.sessions.end(live.session_id, "deleted")
     return Response(status_code=200)
 

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,8 @@ from server.webrtc.pacing import PacingClock
 from server.webrtc.peer import Peer
 
 log = structlog.get_logger(__name__)
+
+_KEPT_NAMES = 64  # of viewers that have gone
 
 
 class NoConnectionError(VisavisError):
@@ -79,6 +82,7 @@ class Connections:
         self._publishes = False  # the interactive one brings a voice and watches nothing
         self._offered = asyncio.Lock()
         self._lost_at: float | None = None
+        self._gone: deque[str] = deque(maxlen=_KEPT_NAMES)
         self._closing: set[asyncio.Task[None]] = set()
         self._ended = False
 
@@ -143,16 +147,24 @@ class Connections:
             raise NoConnectionError(f"there is no connection {connection_id!r}; it may have ended")
         return self._viewers[connection_id]
 
+    @property
+    def publishes(self) -> bool:
+        """The session's voice comes over WHIP, and the session ends with it."""
+        return self._publishes
+
     def publisher(self) -> Connection:
         """The WHIP client. Raises NoConnectionError."""
         if not self._publishes or self._interactive is None:
             raise NoConnectionError("no voice comes over WHIP into this session")
         return self._interactive
 
-    async def hang_up(self, connection: Connection) -> None:
-        """End one connection; one that has ended already is no error."""
-        self._forget(connection)
-        await self._close(connection)
+    async def dismiss(self, connection_id: str) -> None:
+        """A viewer leaves. Many hang up first, so one that has just gone is no error.
+
+        Raises NoConnectionError.
+        """
+        if connection_id not in self._gone:
+            await self._hang_up(self.viewer(connection_id))
 
     def drop_unconnected(self, limit_s: float) -> None:
         """Free those that have got an answer and never came."""
@@ -165,7 +177,7 @@ class Connections:
         """End them all; no other can come."""
         self._ended = True
         for connection in self._all():
-            await self.hang_up(connection)
+            await self._hang_up(connection)
         await asyncio.gather(*self._closing)
 
     def _all(self) -> list[Connection]:
@@ -215,8 +227,13 @@ class Connections:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
+    async def _hang_up(self, connection: Connection) -> None:
+        self._forget(connection)
+        await self._close(connection)
+
     def _forget(self, connection: Connection) -> None:
-        self._viewers.pop(connection.connection_id, None)
+        if self._viewers.pop(connection.connection_id, None) is not None:
+            self._gone.append(connection.connection_id)
         was_interactive = connection is self._interactive
         if was_interactive:
             self._interactive = None

@@ -151,7 +151,7 @@ class RestartableIce:
 
     def _watch_consent(self, path: Connection) -> None:
         if self._media_is_consent:
-            path.query_consent = lambda: self._query_consent(path)
+            path.query_consent = lambda: self._query_consent(path)  # type: ignore[method-assign]
 
     async def _query_consent(self, path: Connection) -> None:
         """In the place of aioice's own: the path ends when checks fail and no media comes."""
@@ -167,12 +167,12 @@ class RestartableIce:
 
 async def _answers(path: Connection, pair: CandidatePair) -> bool:
     """The other end answers a check of this pair."""
-    key = path.remote_password.encode()
+    assert path.remote_password is not None  # checks came before
     try:
         await pair.protocol.request(
             path.build_request(pair, nominate=False),
             pair.remote_addr,
-            integrity_key=key,
+            integrity_key=path.remote_password.encode(),
             retransmissions=0,
         )
     except stun.TransactionError:
