@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from starlette.staticfiles import StaticFiles
 
 _ROOT_FILES = ("index.html", "present.html", "visavis-avatar.js", "icon.svg")
-_FOLDERS = {"scripts": (".js",), "styles": (".css",), "samples": (".wav",)}
+_FOLDERS = {"scripts": (".js",), "styles": (".css",), "samples": (".wav",), "examples": (".html", ".js")}
 
 
 class PageFiles(StaticFiles):
@@ -19,8 +19,8 @@ class PageFiles(StaticFiles):
 
 def is_served(path: str) -> bool:
     """Whether this file of client/web is the browser's business; ``.`` is the page itself."""
-    if path == "." or path in _ROOT_FILES:
-        return True
     parts = PurePosixPath(path.replace(os.sep, "/"))
+    if path == "." or str(parts) in _ROOT_FILES:  # Starlette asks for "./index.html"
+        return True
     suffixes = _FOLDERS.get(parts.parts[0], ()) if len(parts.parts) > 1 else ()
     return parts.suffix in suffixes and not any(part.startswith(".") for part in parts.parts)
