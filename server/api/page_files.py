@@ -6,7 +6,12 @@ from pathlib import PurePosixPath
 from starlette.staticfiles import StaticFiles
 
 _ROOT_FILES = ("index.html", "present.html", "visavis-avatar.js", "icon.svg")
-_FOLDERS = {"scripts": (".js",), "styles": (".css",), "samples": (".wav",), "examples": (".html", ".js")}
+_FOLDERS = {
+    "scripts": (".js",),
+    "styles": (".css",),
+    "samples": (".wav",),
+    "examples": (".html", ".js"),
+}
 
 
 class PageFiles(StaticFiles):
