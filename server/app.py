@@ -20,6 +20,7 @@ from server.api import (
 from server.api.body_limit import BodyLimit
 from server.api.gate import Gate
 from server.api.headers import SecurityHeaders
+from server.api.openapi import tell_the_truth
 from server.api.origins import OriginGuard
 from server.api.page_files import PageFiles
 from server.api.problems import CrashGuard, add_problem_handlers
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         stream,
     ):
         app.include_router(module.router)
+    tell_the_truth(app)
     studio.add_to(app)
     # last, because it answers every path that is left
     app.mount("/", PageFiles(directory=WEB_CLIENT_DIR, html=True, check_dir=False))

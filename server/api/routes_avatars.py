@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 
 from server.api.access import Context, CurrentCaller
+from server.api.openapi import BAD_PORTRAIT, STORAGE, problems
 from server.avatars import Avatar, new_avatar
 from server.context import ServerContext
 from server.engine.client import EngineUnavailableError
@@ -15,7 +16,7 @@ from server.engine.messages import PortraitPlan
 router = APIRouter(prefix="/v1/avatars", tags=["avatars"])
 
 
-@router.get("")
+@router.get("", responses=problems(*STORAGE))
 async def list_avatars(context: Context, caller: CurrentCaller) -> dict[str, object]:
     """Shipped portraits first, then the caller's own."""
     return {
@@ -23,7 +24,11 @@ async def list_avatars(context: Context, caller: CurrentCaller) -> dict[str, obj
     }
 
 
-@router.post("", status_code=201)
+@router.post(
+    "",
+    status_code=201,
+    responses=problems("conflict", "engine_starting", *BAD_PORTRAIT, *STORAGE),
+)
 async def upload_avatar(
     context: Context, caller: CurrentCaller, image: UploadFile, name: Annotated[str, Form()] = ""
 ) -> dict[str, object]:
@@ -38,13 +43,21 @@ async def upload_avatar(
     return avatar.facts.as_json()
 
 
-@router.get("/{avatar_id}")
+@router.get("/{avatar_id}", responses=problems(*STORAGE))
 async def get_avatar(context: Context, caller: CurrentCaller, avatar_id: str) -> dict[str, object]:
     """One avatar."""
     return (await context.avatars.facts(avatar_id, caller.owner)).as_json()
 
 
-@router.get("/{avatar_id}/image")
+@router.get(
+    "/{avatar_id}/image",
+    response_class=Response,
+    responses={
+        200: {"content": {kind: {} for kind in ("image/jpeg", "image/png", "image/webp")}},
+        304: {"description": "If-None-Match named the picture that is there"},
+        **problems(*STORAGE),
+    },
+)
 async def get_avatar_image(
     request: Request, context: Context, caller: CurrentCaller, avatar_id: str
 ) -> Response:
@@ -61,7 +74,7 @@ async def get_avatar_image(
     return Response(avatar.image, media_type=avatar.media_type, headers=headers)
 
 
-@router.delete("/{avatar_id}", status_code=204)
+@router.delete("/{avatar_id}", status_code=204, responses=problems("forbidden", *STORAGE))
 async def delete_avatar(context: Context, caller: CurrentCaller, avatar_id: str) -> None:
     """Uploads only; running sessions keep their face."""
     await context.avatars.delete(avatar_id, caller.owner)

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from server.api.access import AllowedSession, KeyRequired
+from server.api.openapi import problems
 from server.presenting.push import PushStatus
 
 router = APIRouter(prefix="/v1/sessions", tags=["presenting"], dependencies=[KeyRequired])
@@ -21,7 +22,11 @@ class PushBody(BaseModel):
     url: str
 
 
-@router.post("/{session_id}/push", status_code=201)
+@router.post(
+    "/{session_id}/push",
+    status_code=201,
+    responses=problems("bad_push_url", "push_not_allowed", "conflict", "ffmpeg_missing"),
+)
 async def start_push(live: AllowedSession, body: PushBody) -> dict[str, object]:
     """Push the session there until it ends, again and again where the receiver goes away."""
     live.touch()

@@ -8,6 +8,7 @@ from dit.moods import moods_of
 from models.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
 from models.timing import FPS
 from server.api.access import Context, KeyRequired
+from server.api.openapi import problems
 from server.api.output_schemas import choices_as_json, ice_servers_as_json
 from server.api.stream_protocol import MAX_PCM_RATE_HZ, MIN_PCM_RATE_HZ
 from server.config.settings import VERSION
@@ -25,7 +26,7 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", tags=["health"])
+@router.get("/readyz", tags=["health"], responses=problems("engine_starting"))
 async def readyz(context: Context) -> dict[str, str]:
     """New sessions can be had: the engine is loaded, and the server is not about to stop."""
     if context.sessions.draining:

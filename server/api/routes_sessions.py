@@ -5,6 +5,7 @@ import secrets
 from fastapi import APIRouter
 
 from server.api.access import AllowedSession, Caller, Context, CurrentCaller
+from server.api.openapi import BAD_PORTRAIT, STORAGE, problems
 from server.api.output_schemas import ice_servers_as_json
 from server.api.problems import ApiError
 from server.api.schemas import OfferBody, SessionBody
@@ -14,7 +15,13 @@ from server.sessions.registry import SessionPlan
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
 
-@router.post("", status_code=201)
+@router.post(
+    "",
+    status_code=201,
+    responses=problems(
+        "not_found", "at_capacity", "draining", "engine_starting", *BAD_PORTRAIT, *STORAGE
+    ),
+)
 async def start_session(
     context: Context, caller: CurrentCaller, body: SessionBody
 ) -> dict[str, object]:
@@ -56,7 +63,7 @@ async def end_session(context: Context, live: AllowedSession) -> None:
     await context.sessions.end(live.session_id, "deleted")
 
 
-@router.post("/{session_id}/offer")
+@router.post("/{session_id}/offer", responses=problems("not_acceptable", "bad_sdp"))
 async def answer_offer(live: AllowedSession, body: OfferBody) -> dict[str, str]:
     """Connect over WebRTC; candidates are inside both descriptions."""
     live.touch()

@@ -11,6 +11,7 @@ from models.errors import SoundError
 from models.shapes import PcmArray
 from models.sound import read_sound
 from server.api.access import AllowedSession, Context
+from server.api.openapi import problems
 from server.api.problems import ApiError
 from server.sessions.registry import LiveSession
 from server.voice.media_time import PLAYOUT_RATE_HZ, to_ms
@@ -33,6 +34,15 @@ class TextBody(BaseModel):
 @router.post(
     "/{session_id}/speech",
     status_code=202,
+    responses=problems(
+        "forbidden",
+        "bad_audio",
+        "speech_queue_full",
+        "bad_text",
+        "unknown_voice",
+        "text_to_speech_unavailable",
+        "speech_service_failed",
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,

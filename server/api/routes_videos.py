@@ -11,6 +11,7 @@ from models.errors import SoundError
 from models.sound import read_sound
 from models.timing import SAMPLE_RATE_HZ
 from server.api.access import Context, CurrentCaller
+from server.api.openapi import BAD_PORTRAIT, STORAGE, problems
 from server.api.problems import ApiError
 from server.api.video_form import FORM_SCHEMA, MAX_SEED, VideoForm, read_video_form
 from server.context import ServerContext
@@ -24,7 +25,22 @@ from server.videos.video_store import content_file
 router = APIRouter(prefix="/v1/videos", tags=["videos"])
 
 
-@router.post("", status_code=202, openapi_extra=FORM_SCHEMA)
+@router.post(
+    "",
+    status_code=202,
+    openapi_extra=FORM_SCHEMA,
+    responses=problems(
+        "not_found",
+        "bad_audio",
+        "video_queue_full",
+        "text_to_speech_unavailable",
+        "bad_text",
+        "unknown_voice",
+        "engine_starting",
+        *BAD_PORTRAIT,
+        *STORAGE,
+    ),
+)
 async def order_video(
     request: Request, context: Context, caller: CurrentCaller
 ) -> dict[str, object]:
@@ -59,14 +75,14 @@ async def order_video(
     return _as_json(context, row)
 
 
-@router.get("")
+@router.get("", responses=problems(*STORAGE))
 async def list_videos(context: Context, caller: CurrentCaller) -> dict[str, object]:
     """The caller's, newest first."""
     rows = await context.videos.all(caller.owner)
     return {"videos": [_as_json(context, row) for row in rows]}
 
 
-@router.get("/{video_id}")
+@router.get("/{video_id}", responses=problems(*STORAGE))
 async def get_video(context: Context, caller: CurrentCaller, video_id: str) -> dict[str, object]:
     """Status and progress."""
     return _as_json(context, await context.videos.get(video_id, caller.owner))
@@ -75,7 +91,11 @@ async def get_video(context: Context, caller: CurrentCaller, video_id: str) -> d
 @router.get(
     "/{video_id}/content",
     response_class=FileResponse,
-    responses={200: {"content": {"video/mp4": {}}}, 206: {"content": {"video/mp4": {}}}},
+    responses={
+        200: {"content": {"video/mp4": {}}},
+        206: {"content": {"video/mp4": {}}},
+        **problems("conflict", *STORAGE),
+    },
 )
 async def get_video_content(context: Context, caller: CurrentCaller, video_id: str) -> FileResponse:
     """The MP4: H264 and AAC. Takes ``Range``."""
@@ -96,7 +116,7 @@ async def get_video_content(context: Context, caller: CurrentCaller, video_id: s
     )
 
 
-@router.delete("/{video_id}", status_code=204)
+@router.delete("/{video_id}", status_code=204, responses=problems(*STORAGE))
 async def delete_video(context: Context, caller: CurrentCaller, video_id: str) -> None:
     """Cancels one that waits or is being made; forgets one that has ended. Its files go."""
     await context.videos.delete(video_id, caller.owner)

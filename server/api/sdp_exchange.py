@@ -1,11 +1,13 @@
 """What WHIP (RFC 9725) and WHEP have in common: offers, candidates and restarts over HTTP."""
 
 import re
+from typing import Any
 
 from fastapi import Request, Response
 from starlette.datastructures import MutableHeaders
 
 from models.errors import VisavisError
+from server.api.openapi import BAD_PORTRAIT, STORAGE, problems
 from server.api.problems import ApiError
 from server.config.settings import Settings
 from server.config.webrtc import IceServer
@@ -21,6 +23,28 @@ FULL = (NoLaneError, ViewersFullError, DrainingError)
 OFFER_BODY = {"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}}
 FRAGMENT_BODY = {
     "requestBody": {"required": True, "content": {FRAGMENT: {"schema": {"type": "string"}}}}
+}
+
+_TEXT = {"schema": {"type": "string"}}
+OFFER_RESPONSES: dict[int | str, dict[str, Any]] = {
+    201: {"description": "The answer; Location is the connection's", "content": {SDP: _TEXT}},
+    307: {"description": "Full; Location is another server's endpoint"},
+    **problems(
+        "not_found",
+        "not_acceptable",
+        "unsupported_media_type",
+        "bad_sdp",
+        "at_capacity",
+        "draining",
+        "engine_starting",
+        *BAD_PORTRAIT,
+        *STORAGE,
+    ),
+}
+FRAGMENT_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Restarted; our side's fragment", "content": {FRAGMENT: _TEXT}},
+    204: {"description": "The candidates are taken"},
+    **problems("precondition_failed", "precondition_required", "unsupported_media_type", "bad_sdp"),
 }
 
 
