@@ -16,7 +16,7 @@ from server.voice.session_voice import SessionVoice
 
 Listen = Literal["off", "events", "barge_in"]
 
-BARGE_IN_MS = 320  # of voice while the avatar is heard
+BARGE_IN_MS = 340  # of voice while the avatar is heard: longer than "mhm"
 TALK_MS = 96  # of voice otherwise, which the detector asks for anyway
 ECHO_TAIL_SAMPLES = from_ms(800)  # how long the avatar's last words may come back
 PAUSE_PACKETS = 160 // PACKET_MS  # of voice within a word or two; longer ones begin the count anew
@@ -70,9 +70,12 @@ class UserListening:
         elif strict != self._was_strict:
             self._begin_attempt(position, 0)
         self._was_strict = strict
+        if strict and activity.voiced and self._echo.is_echo:
+            self._voiced_ms = max(0, self._voiced_ms - PACKET_MS)
+            return
         self._count(position, voiced=activity.voiced)
         if self._voiced_ms >= (BARGE_IN_MS if strict else TALK_MS):
-            self._talks(strict=strict)
+            self._talks()
 
     def _begin_attempt(self, position: int, voiced_ms: int) -> None:
         self._attempt_at = position
@@ -86,9 +89,7 @@ class UserListening:
         elif self._unvoiced_packets > PAUSE_PACKETS:
             self._begin_attempt(position, 0)
 
-    def _talks(self, *, strict: bool) -> None:
-        if strict and self._echo.is_echo:
-            return
+    def _talks(self) -> None:
         if self._started_at is None:
             self._started_at = max(0, self._attempt_at or 0)
             self._events.publish(UserSpeechStarted(to_ms(self._started_at)))
