@@ -77,7 +77,7 @@ def browser(needs_chromium: None, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def open_page(browser: Any, server: ServerProcess) -> Any:
     """The page in a window of its own, the recorder at hand, the gallery filled."""
-    page = browser.new_context(viewport={"width": 480, "height": 800}).new_page()
+    page = browser.new_context(viewport={"width": 480, "height": 800}, bypass_csp=True).new_page()
     page.add_init_script(path=str(RECORDER))
     page.goto(server.url)
     page.get_by_role("radio").nth(7).wait_for(state="attached")

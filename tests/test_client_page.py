@@ -30,7 +30,7 @@ def browser(needs_chromium: None) -> Iterator[Any]:  # noqa: ARG001
 def page(browser: Any, live_server: ServerProcess) -> Iterator[Any]:
     """The opened page with its gallery filled; its own errors fail the test."""
     errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
     opened = context.new_page()
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(live_server.url)
@@ -219,7 +219,7 @@ def test_text_stands_out_in_both_schemes(
 
 def test_a_lost_server_is_noticed_and_reconnect_is_offered(browser: Any, tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        context = browser.new_context()
+        context = browser.new_context(bypass_csp=True)
         page = context.new_page()
         page.goto(server.url)
         page.get_by_role("radio").nth(7).wait_for(state="attached")

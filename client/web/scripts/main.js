@@ -1,8 +1,16 @@
 /** The page: puts the parts together. */
 
+import { readAddress } from "./page/address.js";
 import { Conversation } from "./page/conversation.js";
+import { Preferences } from "./page/preferences.js";
+import { ThemeSwitch } from "./page/theme.js";
 
-const conversation = new Conversation();
+const { wishes, mistakes } = readAddress(location.search);
+const preferences = new Preferences();
+if (wishes.captions !== null) preferences.override({ captions: wishes.captions });
+if (!wishes.controls) document.documentElement.dataset["controls"] = "none";
+new ThemeSwitch(preferences);
+const conversation = new Conversation(preferences, wishes);
 
 // For tests and for the curious: the figures as numbers, and the phase the page is in.
 Object.assign(window, {
@@ -12,4 +20,4 @@ Object.assign(window, {
   },
 });
 
-void conversation.open();
+void conversation.open(mistakes);

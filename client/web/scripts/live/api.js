@@ -1,6 +1,6 @@
 /** The HTTP calls of the server, typed. Every failure is an ApiError that carries the server's stable code. */
 
-/** @import { Avatar, CreatedSession, Manner, Output, ServerInfo, SpeechAccepted, SpeechStopped } from "./types.js" */
+/** @import { Avatar, CreatedSession, ServerInfo, SessionRequest, Speech, SpeechAccepted, SpeechStopped } from "./types.js" */
 
 /** A call that the server refused, or that never reached it (status 0, code "unreachable"). */
 export class ApiError extends Error {
@@ -17,6 +17,23 @@ export class ApiError extends Error {
     this.code = code;
     this.retryAfterSeconds = retryAfterSeconds;
   }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {boolean} whether it says that the session is no longer there; a token without its session is a wrong one
+ */
+export function isOver(error) {
+  return error instanceof ApiError && (error.status === 404 || error.status === 401 || error.status === 410);
+}
+
+/**
+ * @param {unknown} error
+ * @returns {boolean} whether another try may succeed
+ */
+export function isPassing(error) {
+  if (!(error instanceof ApiError)) return false;
+  return error.code === "unreachable" || error.code === "no_media_path" || error.status >= 500 || error.status === 429;
 }
 
 /**
@@ -39,7 +56,7 @@ export class Api {
   /** @type {URL} */
   #base;
 
-  /** @param {string | URL} base the address of the page: every call is relative to it */
+  /** @param {string | URL} base the address of the server, as of its page: every call is relative to it */
   constructor(base) {
     this.#base = new URL("./", base);
     /** @type {string | null} the key of a server that asks for one */
@@ -84,15 +101,29 @@ export class Api {
   }
 
   /**
-   * @param {string} avatarId
-   * @param {Manner} manner
-   * @param {Output} output
+   * @param {SessionRequest} request
    * @returns {Promise<CreatedSession>}
    */
-  createSession(avatarId, manner, output) {
-    const body = JSON.stringify({ avatar_id: avatarId, mode: "live", voice_in: "both", motion: manner, output });
+  createSession(request) {
+    const { avatarId, manner, output, voiceIn, listen } = request;
+    const body = JSON.stringify({
+      avatar_id: avatarId,
+      mode: "live",
+      voice_in: voiceIn,
+      motion: manner,
+      output,
+      ...(listen === "off" ? {} : { listen }),
+    });
     const headers = { "Content-Type": "application/json" };
     return this.#json("v1/sessions", { method: "POST", body, headers });
+  }
+
+  /**
+   * @param {CreatedSession} session
+   * @returns {Promise<unknown>} its state; refused with "not_found" or "unauthorized" when it has ended
+   */
+  session(session) {
+    return this.#json(`v1/sessions/${session.id}`, {}, session.token);
   }
 
   /**
@@ -109,14 +140,20 @@ export class Api {
 
   /**
    * @param {CreatedSession} session
-   * @param {Blob} sound
-   * @param {string} fileName
+   * @param {Speech} speech
    * @returns {Promise<SpeechAccepted>}
    */
-  speak(session, sound, fileName) {
-    const form = new FormData();
-    form.append("audio", sound, fileName);
-    return this.#json(`v1/sessions/${session.id}/speech`, { method: "POST", body: form }, session.token);
+  say(session, speech) {
+    const path = `v1/sessions/${session.id}/speech`;
+    if ("data" in speech) {
+      const form = new FormData();
+      form.append("audio", speech.data, speech.name);
+      return this.#json(path, { method: "POST", body: form }, session.token);
+    }
+    const { text, voice } = speech;
+    const body = JSON.stringify(voice === null ? { text } : { text, voice });
+    const headers = { "Content-Type": "application/json" };
+    return this.#json(path, { method: "POST", body, headers }, session.token);
   }
 
   /**
@@ -141,7 +178,7 @@ export class Api {
    * @returns {URL} the session's WebSocket
    */
   streamUrl(session) {
-    const url = new URL(session.urls.stream, this.#base);
+    const url = this.#address(session.urls.stream);
     url.protocol = this.#base.protocol === "https:" ? "wss:" : "ws:";
     url.searchParams.set("token", session.token);
     return url;
@@ -173,12 +210,20 @@ export class Api {
     /** @type {Response} */
     let response;
     try {
-      response = await fetch(new URL(path, this.#base), { ...init, headers });
+      response = await fetch(this.#address(path), { ...init, headers });
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") throw error;
       throw new ApiError(0, "unreachable", "The server does not answer.");
     }
     if (!response.ok) throw await problemOf(response);
     return response;
+  }
+
+  /**
+   * @param {string} path as the server names it: from its own root, which a proxy may have put elsewhere
+   * @returns {URL}
+   */
+  #address(path) {
+    return new URL(path.replace(/^\//, ""), this.#base);
   }
 }

@@ -1,13 +1,13 @@
-/** The session's WebSocket: events from the server, and the few that the page sends. */
+/** The session's WebSocket: events from the server, and the few that the page sends. It opens itself again. */
+
+import { Backoff } from "./backoff.js";
 
 /** @import { ServerEvent } from "./types.js" */
-
-const RETRIES_AFTER_MS = [250, 1000];
 
 /**
  * @typedef {object} EventHooks
  * @property {(event: ServerEvent) => void} onEvent
- * @property {() => void} onGone   it broke and could not be opened again
+ * @property {(failures: number) => void} onDown   it broke, so many times in a row; it is tried again by itself
  */
 
 export class EventStream {
@@ -19,6 +19,9 @@ export class EventStream {
   #socket = null;
   #closed = false;
   #failures = 0;
+  #backoff = new Backoff();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /**
    * @param {URL} url
@@ -29,9 +32,23 @@ export class EventStream {
     this.#hooks = hooks;
   }
 
-  /** @returns {Promise<void>} resolves when it is open, or when it has been given up */
   open() {
-    return new Promise((resolve) => this.#connect(resolve));
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    socket.addEventListener("message", (message) => {
+      const event = eventIn(message.data);
+      if (!event || this.#closed) return;
+      // A server that knows no such session accepts the socket and closes it at once: only an event is a success.
+      this.#failures = 0;
+      this.#backoff.reset();
+      this.#hooks.onEvent(event);
+    });
+    socket.addEventListener("close", () => {
+      if (this.#closed || socket !== this.#socket) return;
+      this.#failures += 1;
+      this.#timer = setTimeout(() => this.open(), this.#backoff.next());
+      this.#hooks.onDown(this.#failures);
+    });
   }
 
   /** @param {Record<string, unknown>} event dropped when the stream is not open: the page sends only wishes */
@@ -41,33 +58,9 @@ export class EventStream {
 
   close() {
     this.#closed = true;
+    clearTimeout(this.#timer);
     this.#socket?.close(1000);
     this.#socket = null;
-  }
-
-  /** @param {() => void} settled */
-  #connect(settled) {
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    socket.addEventListener("open", () => {
-      this.#failures = 0;
-      settled();
-    });
-    socket.addEventListener("message", (message) => {
-      const event = eventIn(message.data);
-      if (event && !this.#closed) this.#hooks.onEvent(event);
-    });
-    socket.addEventListener("close", () => {
-      if (this.#closed) return settled();
-      const wait = RETRIES_AFTER_MS[this.#failures++];
-      if (wait !== undefined) {
-        setTimeout(() => (this.#closed ? settled() : this.#connect(settled)), wait);
-        return;
-      }
-      this.#closed = true;
-      this.#hooks.onGone();
-      settled();
-    });
   }
 }
 

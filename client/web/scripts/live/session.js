@@ -1,52 +1,56 @@
-/** One conversation with one face: its phases, its two connections and what can be said to it. */
+/** One conversation with one face: its phases, how it comes back when it breaks, and what can be said to it. */
 
-import { ApiError } from "./api.js";
-import { EventStream } from "./event-stream.js";
-import { Peer } from "./peer.js";
+import { ApiError, isOver, isPassing } from "./api.js";
+import { Backoff, pause } from "./backoff.js";
+import { Connection } from "./connection.js";
+import { openSession } from "./opening.js";
 
 /** @import { Api } from "./api.js" */
-/** @import { CreatedSession, Manner, Output, Phase, ServerEvent } from "./types.js" */
-/** @import { Sound } from "../voice/sound-source.js" */
+/** @import { CreatedSession, FaceState, Manner, Phase, ServerEvent, SessionHooks, SessionRequest, Speech } from "./types.js" */
 
 const CONNECT_LIMIT_MS = 15_000;
-const WAKING_LIMIT_MS = 90_000;
-
-/**
- * @typedef {object} SessionHooks
- * @property {(phase: Phase) => void} onPhase
- * @property {(stream: MediaStream) => void} onStream   picture and sound, to be shown
- * @property {(event: ServerEvent) => void} onEvent
- * @property {() => void} onWaking                      the server still loads; it is asked again until it is ready
- * @property {(error: unknown) => void} onProblem       something failed; the phase says whether it goes on
- */
+const RECONNECT_LIMIT_MS = 6000;
+const GIVE_UP_AFTER_MS = 25_000;
+// The server let go of a client that seemed lost, or is about to start anew: no reason to stop.
+const ENDED_BUT_GOES_ON = new Set(["client_lost", "never_connected", "server_stopped"]);
 
 export class Session {
   /** @type {Api} */
   #api;
   /** @type {SessionHooks} */
   #hooks;
-  /** @type {CreatedSession | null} */
-  #created = null;
-  /** @type {Peer | null} */
-  #peer = null;
-  /** @type {EventStream | null} */
-  #events = null;
+  /** @type {boolean} */
+  #neverGivesUp;
+  /** @type {SessionRequest | null} null for a session that somebody else has opened */
+  #request = null;
+  /** @type {Connection | null} */
+  #connection = null;
+  /** @type {MediaStreamTrack | null} */
+  #voice = null;
   /** @type {AbortController} */
   #life = new AbortController();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #connectTimer;
   /** @type {Phase} */
   #phase = "ready";
-  /** @type {(() => void)[]} waiting for the end of "connecting" */
+  /** @type {FaceState} as the server last said */
+  #face = "idle";
+  #reconnecting = false;
+  /** @type {number | null} when the first sign of a broken connection was seen */
+  #troubleSinceMs = null;
+  /** @type {(() => void)[]} waiting until it is live, or not */
   #waiting = [];
 
   /**
    * @param {Api} api
    * @param {SessionHooks} hooks
+   * @param {{ neverGivesUp?: boolean }} [options]   tries to reconnect for ever
    */
-  constructor(api, hooks) {
+  constructor(api, hooks, { neverGivesUp = false } = {}) {
     this.#api = api;
     this.#hooks = hooks;
+    this.#neverGivesUp = neverGivesUp;
+    window.addEventListener("online", () => {
+      if (this.live && !this.#connection?.flowing) void this.#reconnect(this.#life);
+    });
   }
 
   /** @returns {Phase} */
@@ -59,75 +63,71 @@ export class Session {
     return this.#phase === "idle" || this.#phase === "listening" || this.#phase === "speaking";
   }
 
-  /** @type {number | null} when the offer left, on the clock of `performance.now()` */
-  offeredAtMs = null;
-
-  /**
-   * Opens the session and its connections. Returns when the face is live, or after saying why it is not.
-   *
-   * @param {string} avatarId
-   * @param {Manner} manner
-   * @param {Output} output
-   * @param {MediaStreamTrack | null} voice
-   */
-  async start(avatarId, manner, output, voice) {
-    const life = new AbortController();
-    this.#life = life;
-    this.#setPhase("connecting");
-    try {
-      const created = await this.#create(avatarId, manner, output, life.signal);
-      if (life.signal.aborted) {
-        // Cancelled meanwhile: a call broken off would leave the server with a session that nobody knows.
-        void this.#api.endSession(created).catch(() => {});
-        return;
-      }
-      this.#created = created;
-      await Promise.all([this.#openEvents(created, life), this.#openMedia(created, life, voice)]);
-    } catch (error) {
-      if (!life.signal.aborted) this.#fail(error);
-    }
+  /** @returns {Connection | null} */
+  get connection() {
+    return this.#connection;
   }
 
-  /** @returns {Promise<boolean>} once it is no longer connecting: whether the face is live */
+  /**
+   * Opens a session and its connections. Returns when the face is live, or after saying why it is not.
+   *
+   * @param {SessionRequest} request
+   * @param {MediaStreamTrack | null} voice
+   */
+  async start(request, voice) {
+    this.#request = request;
+    await this.#begin(voice, (signal) => this.#open(request, signal));
+  }
+
+  /**
+   * Connects to a session that somebody else has opened, as a page's own server does.
+   *
+   * @param {CreatedSession} created
+   * @param {MediaStreamTrack | null} voice
+   */
+  async join(created, voice) {
+    this.#request = null;
+    await this.#begin(voice, async () => created);
+  }
+
+  /** @returns {Promise<boolean>} once it is settled: whether the face is live */
   async whenLive() {
-    if (this.#phase === "connecting") await new Promise((resolve) => this.#waiting.push(() => resolve(null)));
+    if (!this.live && this.#phase !== "ready" && this.#phase !== "lost") {
+      await new Promise((resolve) => this.#waiting.push(() => resolve(null)));
+    }
     return this.live;
   }
 
   /**
-   * Has the face say a sound file.
-   *
-   * @param {Sound} sound
+   * @param {Speech} speech   a sound, or a text where the server has a voice
    * @returns {Promise<string | null>} the id that the events about it carry; null when the face is not live
    */
-  async speak(sound) {
-    if (!this.#created || !this.live) return null;
-    return (await this.#api.speak(this.#created, sound.data, sound.name)).speech_id;
+  async say(speech) {
+    if (!this.#connection || !this.live) return null;
+    return (await this.#api.say(this.#connection.session, speech)).speech_id;
   }
 
   /** Silences the face at once; whatever it still had to say is dropped. */
   async interrupt() {
-    if (this.#created && this.live) await this.#api.interrupt(this.#created);
+    if (this.#connection && this.live) await this.#api.interrupt(this.#connection.session);
   }
 
-  /** @param {Manner} manner */
+  /** @param {Partial<Manner>} manner */
   setManner(manner) {
-    this.#events?.send({ type: "motion.update", ...manner });
+    // A session opened after this one moves the same way.
+    if (this.#request) this.#request = { ...this.#request, manner: { ...this.#request.manner, ...manner } };
+    this.#connection?.send({ type: "motion.update", ...manner });
   }
 
   /** @param {MediaStreamTrack | null} voice */
   async setVoice(voice) {
-    await this.#peer?.setVoice(voice);
-  }
-
-  /** @returns {Promise<RTCStatsReport | null>} */
-  async stats() {
-    return this.#peer ? this.#peer.stats() : null;
+    this.#voice = voice;
+    await this.#connection?.setVoice(voice);
   }
 
   /** Ends the session and frees what it holds, here and on the server. */
   async end() {
-    const created = this.#created;
+    const created = this.#connection?.session;
     this.#release();
     this.#setPhase("ready");
     // A server that is gone has nothing left to end.
@@ -135,110 +135,159 @@ export class Session {
   }
 
   /**
-   * A server that has just been started loads its networks first: it is asked again until it is awake.
-   *
-   * @param {string} avatarId
-   * @param {Manner} manner
-   * @param {Output} output
-   * @param {AbortSignal} signal
-   * @returns {Promise<CreatedSession>}
-   */
-  async #create(avatarId, manner, output, signal) {
-    const deadlineMs = performance.now() + WAKING_LIMIT_MS;
-    for (;;) {
-      try {
-        return await this.#api.createSession(avatarId, manner, output);
-      } catch (error) {
-        const waking = error instanceof ApiError && error.code === "engine_starting";
-        if (!waking || performance.now() > deadlineMs) throw error;
-        this.#hooks.onWaking();
-        const waitMs = 1000 * Math.min(error.retryAfterSeconds ?? 2, 5);
-        await new Promise((resolve) => setTimeout(resolve, waitMs));
-        signal.throwIfAborted();
-      }
-    }
-  }
-
-  /**
-   * @param {CreatedSession} created
-   * @param {AbortController} life
-   */
-  async #openEvents(created, life) {
-    this.#events = new EventStream(this.#api.streamUrl(created), {
-      onEvent: (event) => this.#hear(event),
-      onGone: () => void this.#diagnose("connection_lost", life),
-    });
-    await this.#events.open();
-  }
-
-  /**
-   * @param {CreatedSession} created
-   * @param {AbortController} life
    * @param {MediaStreamTrack | null} voice
+   * @param {(signal: AbortSignal) => Promise<CreatedSession>} obtain
    */
-  async #openMedia(created, life, voice) {
-    const peer = new Peer(created.ice_servers ?? [], (state) => {
-      if (life.signal.aborted) return;
-      if (state === "connected") this.#connected();
-      if (state === "failed") void this.#diagnose("connection_lost", life);
-    });
-    this.#peer = peer;
-    this.#connectTimer = setTimeout(() => void this.#diagnose("no_media_path", life), CONNECT_LIMIT_MS);
-    if (voice) await peer.setVoice(voice);
-    const stream = await peer.connect((offer) => {
-      this.offeredAtMs = performance.now();
-      return this.#api.offer(created, offer, life.signal);
-    });
-    if (!life.signal.aborted) this.#hooks.onStream(stream);
-  }
-
-  #connected() {
-    clearTimeout(this.#connectTimer);
-    if (this.#phase === "connecting") this.#setPhase("idle");
-  }
-
-  /** @param {ServerEvent} event */
-  #hear(event) {
-    if (event.type === "state" && this.live) this.#setPhase(event.state);
-    if (event.type === "session.ended") return this.#fail(new ApiError(0, event.reason, "The server ended the session."));
-    if (event.type === "error") this.#hooks.onProblem(new ApiError(400, event.code, event.message));
-    this.#hooks.onEvent(event);
+  async #begin(voice, obtain) {
+    this.#release();
+    const life = new AbortController();
+    this.#life = life;
+    this.#voice = voice;
+    this.#setPhase("connecting");
+    try {
+      const created = await obtain(life.signal);
+      this.#setPhase("connecting");
+      await this.#connect(this.#adopt(created, life), life, CONNECT_LIMIT_MS);
+    } catch (error) {
+      if (!life.signal.aborted) this.#fail(error);
+    }
   }
 
   /**
-   * A connection broke: tells a server that is gone from one that merely ended the session.
-   *
-   * @param {"connection_lost" | "no_media_path"} guess
+   * @param {SessionRequest} request
+   * @param {AbortSignal} signal
+   */
+  #open(request, signal) {
+    const wait = (/** @type {import("./opening.js").Wait} */ waiting) => {
+      this.#setPhase("waiting");
+      this.#hooks.onWaiting(waiting);
+    };
+    return openSession(this.#api, request, wait, signal);
+  }
+
+  /**
+   * @param {CreatedSession} created
+   * @param {AbortController} life
+   * @returns {Connection}
+   */
+  #adopt(created, life) {
+    this.#face = "idle";
+    /** @type {Connection} */
+    const connection = new Connection(this.#api, created, this.#voice, {
+      onStream: this.#hooks.onStream,
+      onEvent: (event) => this.#hear(event, life),
+      onEventsDown: () => void this.#eventsDown(connection, life),
+      onBroken: () => void this.#reconnect(life),
+    });
+    this.#connection = connection;
+    return connection;
+  }
+
+  /**
+   * @param {Connection} connection
+   * @param {AbortController} life
+   * @param {number} limitMs
+   */
+  async #connect(connection, life, limitMs) {
+    await connection.openMedia(limitMs, life.signal);
+    this.#troubleSinceMs = null;
+    this.#setPhase(this.#face);
+  }
+
+  /**
+   * @param {ServerEvent} event
    * @param {AbortController} life
    */
-  async #diagnose(guess, life) {
-    if (life.signal.aborted) return;
-    /** @type {string} */
-    let code = guess;
-    if (guess === "connection_lost") {
-      const there = await this.#api.server().then(() => true, () => false);
-      if (there) code = "session_ended";
+  #hear(event, life) {
+    if (event.type === "state" || event.type === "session.ready") {
+      this.#face = event.state ?? "idle";
+      if (this.live) this.#setPhase(this.#face);
     }
-    if (!life.signal.aborted) this.#fail(new ApiError(0, code, ""));
+    this.#hooks.onEvent(event);
+    if (event.type === "session.ended") {
+      if (ENDED_BUT_GOES_ON.has(event.reason)) void this.#reconnect(life);
+      else this.#fail(new ApiError(0, event.reason, "The server ended the session."));
+    }
+    if (event.type === "error") this.#hooks.onProblem(new ApiError(400, event.code, event.message));
+  }
+
+  /**
+   * The events broke off. Where picture and sound go on they are merely opened again, unless the session is over.
+   *
+   * @param {Connection} connection
+   * @param {AbortController} life
+   */
+  async #eventsDown(connection, life) {
+    this.#troubleSinceMs ??= performance.now();
+    if (!this.live) return;
+    const over = await this.#api.session(connection.session).then(() => false, isOver);
+    if (over && this.#connection === connection) void this.#reconnect(life);
+  }
+
+  /**
+   * The session is kept while the server has it; then a new one is opened like it.
+   *
+   * @param {AbortController} life
+   */
+  async #reconnect(life) {
+    if (this.#reconnecting || life.signal.aborted || !this.live) return;
+    this.#reconnecting = true;
+    const sinceMs = (this.#troubleSinceMs ??= performance.now());
+    this.#setPhase("reconnecting");
+    const backoff = new Backoff();
+    try {
+      while (!(await this.#comeBack(life))) {
+        const patient = this.#neverGivesUp || !navigator.onLine;
+        if (!patient && performance.now() - sinceMs > GIVE_UP_AFTER_MS) throw new ApiError(0, "connection_lost", "");
+        await pause(backoff.next(), life.signal);
+      }
+    } catch (error) {
+      if (!life.signal.aborted) this.#fail(error);
+    } finally {
+      if (this.#life === life) this.#reconnecting = false;
+    }
+  }
+
+  /**
+   * @param {AbortController} life
+   * @returns {Promise<boolean>} whether it is live again; false: worth another try
+   * @throws {ApiError} for what another try does not mend
+   */
+  async #comeBack(life) {
+    try {
+      if (!this.#connection) {
+        if (!this.#request) throw new ApiError(0, "session_ended", "");
+        this.#adopt(await this.#open(this.#request, life.signal), life);
+        this.#setPhase("reconnecting");
+      }
+      if (this.#connection) await this.#connect(this.#connection, life, RECONNECT_LIMIT_MS);
+      return true;
+    } catch (error) {
+      life.signal.throwIfAborted();
+      if (this.#connection && isOver(error)) {
+        this.#connection.close();
+        this.#connection = null;
+        return false;
+      }
+      if (isPassing(error)) return false;
+      throw error;
+    }
   }
 
   /** @param {unknown} error */
   #fail(error) {
-    const created = this.#created;
+    if (this.#connection) void this.#api.endSession(this.#connection.session).catch(() => {});
     this.#release();
-    if (created) void this.#api.endSession(created).catch(() => {});
     this.#setPhase("lost");
     this.#hooks.onProblem(error);
   }
 
   #release() {
     this.#life.abort();
-    clearTimeout(this.#connectTimer);
-    this.#events?.close();
-    this.#peer?.close();
-    this.#events = null;
-    this.#peer = null;
-    this.#created = null;
+    this.#connection?.close();
+    this.#connection = null;
+    this.#reconnecting = false;
+    this.#troubleSinceMs = null;
   }
 
   /** @param {Phase} phase */
@@ -246,6 +295,6 @@ export class Session {
     if (phase === this.#phase) return;
     this.#phase = phase;
     this.#hooks.onPhase(phase);
-    if (phase !== "connecting") for (const go of this.#waiting.splice(0)) go();
+    if (this.live || phase === "ready" || phase === "lost") for (const go of this.#waiting.splice(0)) go();
   }
 }

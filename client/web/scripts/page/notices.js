@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 
-/** @import { Words } from "../live/problems.js" */
+/** @import { Words } from "../live/problem-words.js" */
 
 /**
  * @typedef {object} Action

@@ -3,6 +3,7 @@
 import { byId, make } from "../page/dom.js";
 
 /** @import { Figures } from "../live/figures.js" */
+/** @import { Stats } from "../live/types.js" */
 
 /**
  * @typedef {object} Line
@@ -57,11 +58,42 @@ const LINES = [
   },
 ];
 
+/** @type {Record<string, string>} */
+const DEGRADED = {
+  none: "full",
+  no_idle_refinement: "less movement at rest",
+  lower_rate: "fewer pictures a second",
+};
+
+/** @type {{ label: string, text: (stats: Stats) => string | null, bad?: (stats: Stats) => boolean }[]} */
+const SERVER_LINES = [
+  { label: "Voice to lips, on the server", text: (s) => ms(s.picture_delay_ms) },
+  { label: "Understanding the voice", text: (s) => exactMs(s.features_ms) },
+  { label: "Deciding the movement", text: (s) => exactMs(s.motion_ms) },
+  { label: "Drawing a picture", text: (s) => exactMs(s.render_ms) },
+  { label: "Packing a picture", text: (s) => exactMs(s.encode_ms) },
+  { label: "Pictures leave late by", text: (s) => exactMs(s.tick_late_ms), bad: (s) => (s.tick_late_ms ?? 0) > 20 },
+  {
+    label: "Quality",
+    text: (s) => (s.degraded === undefined ? null : (DEGRADED[s.degraded] ?? s.degraded)),
+    bad: (s) => s.degraded !== undefined && s.degraded !== "none",
+  },
+  { label: "Viewers", text: (s) => (s.viewers === undefined ? null : String(s.viewers)) },
+];
+
+/**
+ * @param {number | undefined} value
+ * @returns {string | null}
+ */
+function exactMs(value) {
+  return value === undefined ? null : `${value.toFixed(1)} ms`;
+}
+
 export class FiguresPanel {
   #brief = byId("figures-brief", HTMLElement);
   /** @type {Map<Line, HTMLElement>} */
   #values = new Map();
-  #delay = make("dd", {}, "–");
+  #server = SERVER_LINES.map((line) => ({ line, value: make("dd", {}, "–") }));
 
   constructor() {
     const list = byId("figures-list", HTMLElement);
@@ -70,7 +102,7 @@ export class FiguresPanel {
       this.#values.set(line, value);
       list.append(make("div", {}, make("dt", {}, line.label), value));
     }
-    list.append(make("div", {}, make("dt", {}, "Voice to lips, on the server"), this.#delay));
+    for (const { line, value } of this.#server) list.append(make("div", {}, make("dt", {}, line.label), value));
   }
 
   /** @param {Figures} figures */
@@ -83,13 +115,18 @@ export class FiguresPanel {
     this.#brief.textContent = figures.fps === null ? "" : `${figures.fps.toFixed(0)} FPS, ${freezes}`;
   }
 
-  /** @param {number} delayMs how long the server holds the sound back for the picture */
-  showDelay(delayMs) {
-    this.#delay.textContent = ms(delayMs);
+  /** @param {Stats} stats what the server says of itself; lines that it leaves out are not shown */
+  showServer(stats) {
+    for (const { line, value } of this.#server) {
+      const text = line.text(stats);
+      value.textContent = text ?? "–";
+      value.dataset["verdict"] = line.bad?.(stats) ? "bad" : "good";
+      if (value.parentElement) value.parentElement.hidden = text === null;
+    }
   }
 
   clear() {
-    for (const value of [...this.#values.values(), this.#delay]) value.textContent = "–";
+    for (const value of [...this.#values.values(), ...this.#server.map((entry) => entry.value)]) value.textContent = "–";
     this.#brief.textContent = "";
   }
 }

@@ -43,8 +43,13 @@ export class Gallery {
     return this.#chosen;
   }
 
-  /** Fetches the portraits anew and keeps the chosen one where it is still there. */
-  async load() {
+  /**
+   * Fetches the portraits anew and keeps the chosen one where it is still there.
+   *
+   * @param {string | null} wanted   id of the face to begin with
+   * @returns {Promise<boolean>} whether the wanted one is there
+   */
+  async load(wanted = null) {
     const avatars = await this.#api.avatars();
     const gone = new Set(this.#tiles.keys());
     for (const avatar of avatars) {
@@ -52,9 +57,11 @@ export class Gallery {
       if (!this.#tiles.has(avatar.id)) await this.#add(avatar);
     }
     for (const id of gone) this.#drop(id);
-    const first = avatars[0];
-    if (!this.#chosen && first) this.#choose(first.id);
+    const there = wanted === null || this.#tiles.has(wanted);
+    const first = there && wanted !== null ? wanted : avatars[0]?.id;
+    if (!this.#chosen && first !== undefined) this.#choose(first);
     this.#grid.scrollLeft = 0;
+    return there;
   }
 
   /**

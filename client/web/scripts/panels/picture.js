@@ -71,6 +71,13 @@ export class PictureFields {
     this.#showFields();
   }
 
+  /** @param {Partial<Output>} wishes   to begin with; the server tells when it cannot */
+  begin(wishes) {
+    this.value = { ...this.value, ...wishes };
+    const { background } = this.value;
+    if (background.type === "colour") this.#colour.value = background.colour;
+  }
+
   /** @returns {boolean} whether the server has said what there is to choose from */
   get offered() {
     return !this.#details.hidden;

@@ -11,13 +11,11 @@ export class Stage {
   #frame = byId("frame", HTMLElement);
   #halo = byId("halo", HTMLCanvasElement);
   #sound = byId("sound", HTMLButtonElement);
+  #hear = byId("hear", HTMLButtonElement);
   #portraitUrl = "";
-  /** @type {() => void} */
-  #onSoundHeldBack;
 
-  /** @param {() => void} onSoundHeldBack the browser allows no sound before another click */
-  constructor(onSoundHeldBack) {
-    this.#onSoundHeldBack = onSoundHeldBack;
+  constructor() {
+    this.#hear.addEventListener("click", () => this.toggleSound());
     this.#poster.addEventListener("load", () => this.#drawHalo());
     this.#sound.addEventListener("click", () => this.toggleSound());
     this.#video.addEventListener("volumechange", () => this.#showSound());
@@ -54,14 +52,34 @@ export class Stage {
       await video.play();
     } catch (error) {
       if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
-      video.muted = true;
+      // The browser allows no sound before a click: the face begins without it.
+      this.startMuted();
       await video.play().catch(() => {});
-      this.#onSoundHeldBack();
     }
+  }
+
+  /** Without sound until somebody taps. */
+  startMuted() {
+    this.#video.muted = true;
+    this.#hear.hidden = false;
+  }
+
+  /** @param {string} deviceId where the face's voice comes out; empty: as the system has it */
+  async setSpeaker(deviceId) {
+    // Old browsers lack it, whatever the types say.
+    if (typeof this.#video.setSinkId === "function") await this.#video.setSinkId(deviceId);
+  }
+
+  /** The connection broke: the last picture stays until there is a new one. */
+  async hold() {
+    const stream = this.#video.srcObject;
+    if (stream instanceof MediaStream) await this.#keepStill(stream, this.#portraitUrl);
+    if (this.#video.srcObject === stream) delete document.documentElement.dataset["picture"];
   }
 
   /** Back to the portrait. */
   clear() {
+    this.#hear.hidden = true;
     delete document.documentElement.dataset["picture"];
     this.#video.srcObject = null;
   }
@@ -108,6 +126,7 @@ export class Stage {
 
   #showSound() {
     const muted = this.#video.muted;
+    if (!muted) this.#hear.hidden = true;
     this.#sound.setAttribute("aria-pressed", String(muted));
     this.#sound.replaceChildren(icon(muted ? "muted" : "sound"));
   }

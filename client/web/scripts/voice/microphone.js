@@ -33,13 +33,20 @@ export class Microphone {
   /**
    * Asks for the microphone. The face's own voice comes out of the loudspeakers, hence the echo cancellation.
    *
+   * @param {string} deviceId   as `enumerateDevices` names it; empty: the browser's choice
    * @returns {Promise<MediaStreamTrack>}
    * @throws {DOMException} as `getUserMedia` does
    */
-  async open() {
+  async open(deviceId = "") {
     if (!navigator.mediaDevices) throw new DOMException("No microphone on an insecure page.", "NotAllowedError");
     const stream = await navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
+      audio: {
+        echoCancellation: true,
+        noiseSuppression: true,
+        autoGainControl: true,
+        channelCount: 1,
+        ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
+      },
     });
     this.close();
     const track = stream.getAudioTracks()[0];

@@ -2,15 +2,11 @@
 
 import { ApiError } from "../live/api.js";
 
+/** @import { Sound } from "../live/types.js" */
+
 export const ACCEPTED_SOUNDS = ".wav,.flac,.mp3,.ogg,.opus,.oga,.m4a,.mp4,audio/*";
 
 const SAMPLE = new URL("../../samples/hello.wav", import.meta.url);
-
-/**
- * @typedef {object} Sound
- * @property {Blob} data
- * @property {string} name
- */
 
 /**
  * @returns {Promise<Sound>}
