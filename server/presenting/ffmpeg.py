@@ -37,7 +37,7 @@ def arguments(destination: Destination, address: str) -> list[str]:
     verified = ["-tls_verify", "1"] if destination.scheme == "rtmps" else []
     return [
         *("-hide_banner", "-nostdin", "-loglevel", "error", "-progress", "pipe:1"),
-        *("-protocol_whitelist", "pipe", "-fflags", "nobuffer", "-analyzeduration", "500000"),
+        *("-protocol_whitelist", "pipe", "-analyzeduration", "500000"),
         *("-f", "nut", "-i", "pipe:0"),
         *("-map", "0:v:0", "-map", "0:a:0", "-c:v", "copy", "-c:a", "aac", "-b:a", "96k"),
         *("-flush_packets", "1", "-max_muxing_queue_size", "400"),
@@ -53,6 +53,7 @@ class FfmpegPush:
     def __init__(self, destination: Destination, on_live: Callable[[], None]) -> None:
         self._destination = destination
         self._on_live = on_live
+        self._live = False
         self._process: asyncio.subprocess.Process | None = None
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._readers: list[asyncio.Task[None]] = []
@@ -102,7 +103,8 @@ class FfmpegPush:
         with contextlib.suppress(OSError):
             process.stdin.close()
         try:
-            async with asyncio.timeout(_GOODBYE_S):
+            # who was never heard needs no goodbye
+            async with asyncio.timeout(_GOODBYE_S if self._live else 0):
                 await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
@@ -112,11 +114,10 @@ class FfmpegPush:
 
     async def _read_progress(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
-        live = False
         async for line in process.stdout:
             name, _, value = line.decode(errors="replace").strip().partition("=")
-            if not live and name == "frame" and value.isdigit() and int(value) > 0:
-                live = True
+            if not self._live and name == "frame" and value.isdigit() and int(value) > 0:
+                self._live = True
                 self._on_live()
 
     async def _read_trouble(self, process: asyncio.subprocess.Process) -> None:
