@@ -33,8 +33,11 @@ class MotionPlanner:
         first_frame: int,
         seed: int,
         style: FloatArray | None = None,
+        *,
+        steps: int | None = None,
     ) -> FloatArray:
         """context: [10, M]; condition: [10 + T, C + 1]; style: [S] of a network that takes one;
+        ``steps``: the checkpoint's own when not given;
         the new frames' noise depends on their absolute numbers and the seed -> [T, M] in the
         layout's normalised units."""
         new = len(condition) - len(context)
@@ -45,8 +48,8 @@ class MotionPlanner:
         context[:, self._mouth] = self._rest[self._mouth] + sampling.mouth_memory * shown
         noise = frame_noise(first_frame, new, seed) * self._temperature
         predict = self._predictor(np.concatenate([context, known], 1), condition, style)
-        schedule = FlowSchedule()
-        planned: FloatArray = sample(predict, noise[None], schedule, even_times(sampling.steps))[0]
+        schedule, times = FlowSchedule(), even_times(steps or sampling.steps)
+        planned: FloatArray = sample(predict, noise[None], schedule, times)[0]
         return planned
 
     def amplified(self, vectors: FloatArray) -> FloatArray:

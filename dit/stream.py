@@ -193,7 +193,12 @@ class MotionStream(VoiceStream):
         condition = self._checkpoint.projection.condition(voice[heard:], voice.loudness_db[:heard])
         condition = _padded(condition, heard - known, CONTEXT_FRAMES + self.planned_frames)
         plan = self._planner.plan(
-            self._context(warm), condition, start - WARM_UP_FRAMES, self.seed, self._style
+            self._context(warm),
+            condition,
+            start - WARM_UP_FRAMES,
+            self.seed,
+            self._style,
+            steps=1 if self.hurried else None,
         )
         plan = self._cross_faded(plan[WARM_UP_FRAMES:], start)
         count = min(self.hop_frames, end - start)

@@ -14,6 +14,7 @@ class VoiceStream(ABC):
     """Voice in, in packets of any size; motion out. Not safe to call from two threads at once."""
 
     def __init__(self, controls: MotionControls) -> None:
+        self.hurried = False  # plan as cheaply as can be, where there is a choice
         self.features_s = 0.0  # wall time that the speech encoder took so far, where it is apart
         self._controls = ControlTimeline(controls)
         self._ease: tuple[int, Motion] | None = None  # first frame of an easing, what it leaves

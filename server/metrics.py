@@ -12,8 +12,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.motion_s = self._stage("motion", "One push that committed frames")
+        self.features_s = self._stage("features", "What is heard of a hop's voice")
+        self.motion_s = self._stage("motion", "One hop of motion without the features")
         self.render_s = self._stage("render", "One picture")
+        self.encode_s = self._stage("encode", "One picture in one codec")
         self.prepare_s = self._stage("prepare", "One portrait")
         self.connect_s = self._stage("connect", "From an offer to the connection being up")
         self.first_frame_s = self._stage("first_frame", "From an offer to the first picture sent")
@@ -34,6 +36,9 @@ class Metrics:
         self.loop_lag_s = self._gauge("loop_lag_seconds", "Lateness of the event loop, last second")
         self.motion_frames = self._counter("motion_frames", "Frames of motion committed")
         self.frames_sent = self._counter("frames_sent", "Pictures sent")
+        self.frames_repeated = self._counter(
+            "frames_repeated", "Pictures that a busy worker left out on purpose"
+        )
         self.frames_late = self._counter("frames_late", "Pictures not there in time")
         self.engine_restarts = self._counter("engine_restarts", "Times the engine worker died")
         self.sessions_started = self._counter("sessions_started", "Sessions ever started")

@@ -40,6 +40,7 @@ class FakeStream:
     def __init__(self, mode: Mode, controls: MotionLevels) -> None:
         self.grid_frames = 5
         self.features_s = 0.0
+        self.hurried = False
         self.hop_frames = 65 if mode == "chunk" else 5
         self.controls = controls
         self.committed_frames = 0

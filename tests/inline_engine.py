@@ -7,6 +7,7 @@ import cv2
 
 from models.shapes import FloatArray, Image
 from server.engine.config import Engine, Mode, MotionLevels
+from server.engine.degradation import Degradation
 from server.engine.messages import FeedSession, OpenSession, RewindSession
 from server.engine.worker_session import WorkerSession
 from server.sessions.session import Session
@@ -24,6 +25,7 @@ class InlineEngine:
     worker: WorkerSession | None = None
     pictures: dict[int, Image] = field(default_factory=dict)
     rewinds: list[tuple[int, bool]] = field(default_factory=list)
+    degraded: Degradation = "none"
     levels: list[MotionLevels] = field(default_factory=list)
     portrait: Any = field(default_factory=FakePortrait)
     i420: bool = False  # as the ring holds them; RGB is easier to look at
@@ -54,10 +56,10 @@ class InlineEngine:
         """Motion for all voice, pictures for all frames that may be rendered."""
         assert self.session is not None
         worker = self.worker
-        while worker is not None and (worker.voice or worker.renderable_frames):
+        while worker is not None and (worker.voice or worker.renderable):
             if worker.voice:
                 worker.step(self.engine)
-            for _ in range(worker.renderable_frames):
+            for _ in worker.renderable:
                 motion = worker.motions.popleft()
                 self.pictures[worker.next_frame] = self.engine.renderer.render(
                     [worker.portrait], motion

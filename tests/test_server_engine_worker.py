@@ -48,9 +48,8 @@ class Desk:
         """Until the last command is done and nothing is left to render."""
         for command in commands:
             self.worker._handle(command)
-        while any(s.voice or s.renderable_frames for s in self.worker._sessions.values()):
-            self.worker._step_most_urgent()
-            self.worker._render_batch()
+        while any(s.voice or s.renderable for s in self.worker._sessions.values()):
+            self.worker.work()
         self.ours.send(Shutdown())
         self.worker.serve()
         self.worker._stopping = False

@@ -43,7 +43,7 @@ def engine(seeded: Networks, tmp_path_factory: pytest.TempPathFactory) -> Engine
 
 def test_a_voice_moves_a_portrait_to_its_picture(engine: Engine) -> None:
     portrait, session = spoken_session(engine)
-    assert session.renderable_frames >= 5
+    assert len(session.renderable) >= 5
     moving = [float(motion.yaw[0]) for motion in session.motions]
     assert len(set(moving)) > 1
     lips = [motion.exp[0] for motion in session.motions]

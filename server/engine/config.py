@@ -38,6 +38,7 @@ class MotionStream(Protocol):
     """The motion of one voice, committed hop by hop (see dit/generator.py)."""
 
     controls: Any
+    hurried: bool  # plan as cheaply as can be
 
     @property
     def committed_frames(self) -> int:

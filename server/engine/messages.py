@@ -10,6 +10,7 @@ from liveportrait.output import OutputChoices, OutputOptions
 from liveportrait.portrait_warnings import PortraitWarning
 from models.shapes import FloatArray
 from server.engine.config import Mode, MotionLevels
+from server.engine.degradation import Degradation
 
 _USUAL = OutputOptions()
 
@@ -118,6 +119,7 @@ class ModeTiming:
     delay_frames: int
     hop_frames: int
     hop_ms: float  # motion of one hop and the first picture of it
+    motion_cpu_s: float = 0.0  # CPU time of a second of motion
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class EngineInfo:
     chunk: ModeTiming
     render_ms: float  # one picture
     choices: OutputChoices
+    render_cpu_ms: float = 0.0  # CPU time of one picture
 
     def timing(self, mode: Mode) -> ModeTiming:
         """The figures of ``mode``, with pictures of the usual size."""
@@ -201,12 +204,27 @@ class FramesReady:
 
 
 @dataclass(frozen=True, slots=True)
+class PicturesRepeated:
+    """The worker saves work: these frames show the picture before them once more."""
+
+    frames: tuple[RenderedFrame, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MotionReady:
-    """One push committed frames."""
+    """A hop of motion is there."""
 
     session_id: str
     frames: int
-    motion_ms: float
+    features_ms: float  # what is heard of the voice, where it is apart
+    motion_ms: float  # the rest of the hop
+
+
+@dataclass(frozen=True, slots=True)
+class DegradationChanged:
+    """The machine falls behind, or has caught up (see degradation.py)."""
+
+    level: Degradation
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +249,9 @@ Reply = (
     | PortraitPrepared
     | PortraitRefused
     | FramesReady
+    | PicturesRepeated
     | MotionReady
+    | DegradationChanged
     | SessionFailed
     | Heartbeat
 )

@@ -12,15 +12,18 @@ from models.errors import VisavisError
 from models.shapes import FloatArray, Image
 from server.engine.client import EngineClient, EngineFailedError
 from server.engine.config import EngineConfig, Mode, MotionLevels
+from server.engine.degradation import LADDER, Degradation
 from server.engine.frame_ring import FrameRing
 from server.engine.messages import (
     CloseSession,
+    DegradationChanged,
     EngineInfo,
     FeedSession,
     FramesReady,
     Heartbeat,
     MotionReady,
     OpenSession,
+    PicturesRepeated,
     PortraitFacts,
     PortraitPlan,
     PortraitPrepared,
@@ -44,11 +47,12 @@ log = structlog.get_logger(__name__)
 class EngineListener(Protocol):
     """What a session hears from its engine."""
 
+    features_ms: float
     motion_ms: float
     render_ms: float
 
-    def frame_rendered(self, frame: int, revision: int) -> None:
-        """A frame lies in the ring."""
+    def frame_rendered(self, frame: int, revision: int, *, repeats: bool = False) -> None:
+        """A frame lies in the ring, or shows the picture before it once more."""
 
     def engine_lost(self, message: str) -> None:
         """The engine forgot the session."""
@@ -136,6 +140,11 @@ class PooledEngine:
         """Change the motion's levels."""
         self._pool.client.send(SetLevels(self.plan.session_id, levels))
 
+    @property
+    def degraded(self) -> Degradation:
+        """What the engine does without at the moment."""
+        return self._pool.degraded
+
     def picture(self, frame: int) -> Image:
         """The I420 picture [H * 3 / 2, W] of a rendered frame, in the ring."""
         return self._pool.ring.slot(self.lane, frame, self.plan.size)
@@ -160,6 +169,7 @@ class EnginePool:
         self.client.on_ready = self._ready
         self.client.on_failed = self._gone
         self.failed: asyncio.Future[EngineFailedError] = asyncio.get_running_loop().create_future()
+        self.degraded: Degradation = "none"
         self._metrics = metrics
         self._free_lanes = list(range(lanes))
         self._links: dict[str, PooledEngine] = {}
@@ -209,11 +219,13 @@ class EnginePool:
         match reply:
             case FramesReady():
                 self._frames_ready(reply)
+            case PicturesRepeated():
+                self._pictures_repeated(reply)
             case MotionReady():
-                self._metrics.motion_s.observe(reply.motion_ms / 1000)
-                self._metrics.motion_frames.inc(reply.frames)
-                if listener := self._listener(reply.session_id):
-                    listener.motion_ms = reply.motion_ms
+                self._motion_ready(reply)
+            case DegradationChanged():
+                log.warning("degradation", level=reply.level, before=self.degraded)
+                self._degrade(reply.level)
             case PortraitPrepared() | PortraitRefused():
                 self.portraits.take(reply)
             case SessionFailed():
@@ -234,12 +246,31 @@ class EnginePool:
                 listener.render_ms = per_frame_ms
                 listener.frame_rendered(rendered.frame, rendered.revision)
 
+    def _pictures_repeated(self, reply: PicturesRepeated) -> None:
+        self._metrics.frames_repeated.inc(len(reply.frames))
+        for repeated in reply.frames:
+            if listener := self._listener(repeated.session_id):
+                listener.frame_rendered(repeated.frame, repeated.revision, repeats=True)
+
+    def _motion_ready(self, reply: MotionReady) -> None:
+        self._metrics.features_s.observe(reply.features_ms / 1000)
+        self._metrics.motion_s.observe(reply.motion_ms / 1000)
+        self._metrics.motion_frames.inc(reply.frames)
+        if listener := self._listener(reply.session_id):
+            listener.features_ms = reply.features_ms
+            listener.motion_ms = reply.motion_ms
+
+    def _degrade(self, level: Degradation) -> None:
+        self.degraded = level
+        self._metrics.degradation.set(LADDER.index(level))
+
     def _listener(self, session_id: str) -> EngineListener | None:
         link = self._links.get(session_id)
         return link.listener if link else None
 
     def _lost(self) -> None:
         self._metrics.engine_restarts.inc()
+        self._degrade("none")  # a new worker begins with all there is
         self.portraits.lose_all()
         for link in self._links.values():
             link.fail("the engine died and is being restarted")

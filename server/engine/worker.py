@@ -1,9 +1,12 @@
 """The engine's own process: takes voice, gives back pictures, batches across all sessions."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Lock, Thread
@@ -12,12 +15,15 @@ from typing import Any
 from liveportrait.output import OutputError
 from models.errors import PortraitError, VisavisError
 from models.images import decode_image
+from models.library_threads import limit_library_threads
 from models.motion import concatenate
 from server.engine.config import Engine, EngineConfig, build_engine
+from server.engine.degradation import DegradationLadder
 from server.engine.frame_ring import FrameRing
 from server.engine.messages import (
     CloseSession,
     Command,
+    DegradationChanged,
     EngineReady,
     FeedSession,
     ForgetPortrait,
@@ -25,6 +31,7 @@ from server.engine.messages import (
     Heartbeat,
     MotionReady,
     OpenSession,
+    PicturesRepeated,
     PortraitFacts,
     PortraitPrepared,
     PortraitRefused,
@@ -41,6 +48,7 @@ from server.engine.warmup import warm_up
 from server.engine.worker_session import WorkerSession
 
 HEARTBEAT_S = 1.0
+BACKGROUND_NICENESS = 10
 FAILURES_IN_A_ROW = 20  # of drawing, no picture in between: a device that is gone stays gone
 
 
@@ -57,6 +65,8 @@ class WorkerStart:
 def run_worker(connection: Connection, start: WorkerStart) -> None:
     """Body of the worker process: load, warm up, serve until told to stop or the server is gone."""
     belong_to_the_server()
+    import torch  # noqa: F401  # before its threads are limited
+
     limit_library_threads(start.config.threads)
     try:
         engine = build_engine(start.config)
@@ -93,22 +103,35 @@ def belong_to_the_server() -> None:
     Thread(target=leave_with_it, daemon=True).start()
 
 
-def limit_library_threads(threads: int) -> None:
-    """Sessions share the cores; thread pools of libraries would fight over them."""
-    import cv2
-    import torch
+def lower_priority() -> None:
+    """Of the calling thread alone, where the system can."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_NICENESS)
 
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+
+@dataclass(frozen=True, slots=True)
+class _DuePicture:
+    """One frame of a session that can be drawn, and when it must be there."""
+
+    due_s: float
+    session: WorkerSession
+    frame: int
 
 
 class EngineWorker:
-    """The loop: commands first, then one step of motion, then one batch of pictures."""
+    """The loop: commands first, then a step of motion or a batch of pictures, as they are due."""
 
     def __init__(
-        self, engine: Engine, ring: FrameRing, connection: Connection, max_batch: int
+        self,
+        engine: Engine,
+        ring: FrameRing,
+        connection: Connection,
+        max_batch: int,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
+        self._now_s = now_s
+        self._ladder = DegradationLadder(now_s())
         self._ring = ring
         self._connection = connection
         self._max_batch = max_batch
@@ -127,14 +150,32 @@ class EngineWorker:
     def serve(self) -> None:
         """Until Shutdown. Raises EOFError or an OSError when the server is gone."""
         while not self._stopping:
-            busy = any(s.voice or s.renderable_frames for s in self._sessions.values())
+            busy = any(s.voice or s.renderable for s in self._sessions.values())
             wait_s = 0.0 if busy else HEARTBEAT_S
             while self._connection.poll(wait_s) and not self._stopping:
                 self._handle(self._connection.recv())
                 wait_s = 0.0
-            self._step_most_urgent()
-            self._render_batch()
+            self.work()
             self._beat()
+
+    def work(self) -> None:
+        """One step of motion or one batch of pictures: what is due first, of all sessions."""
+        began_s = self._now_s()
+        waiting = [s for s in self._sessions.values() if s.voice]
+        motion = min(waiting, key=lambda s: s.motion_due_s, default=None)
+        pictures = self._due_pictures()
+        if motion and not (pictures and pictures[0].due_s < motion.motion_due_s):
+            self._step(motion)
+        elif pictures:
+            self._render(pictures[: self._max_batch])
+        self._ladder.note_work(self._now_s() - began_s)
+        self._watch_lag()
+
+    def _watch_lag(self) -> None:
+        for session in self._sessions.values():
+            self._ladder.note_pictures(*session.take_lateness())
+        if self._ladder.advance(self._now_s()):
+            self.send(DegradationChanged(self._ladder.level))
 
     def _handle(self, command: Command) -> None:
         match command:
@@ -169,13 +210,14 @@ class EngineWorker:
     def _open(self, command: OpenSession) -> None:
         try:
             portrait = self._portraits[command.portrait_id]
-            session = WorkerSession.open(self._engine, portrait, command)
+            session = WorkerSession.open(self._engine, portrait, command, self._now_s)
             self._sessions[command.session_id] = session
         except Exception as error:
             self._fail(command.session_id, error)
 
     def _prepare(self, command: PreparePortrait) -> None:
-        """In a thread: finding a face takes several frames' time."""
+        """In a thread: finding a face takes several frames' time, and those who play come first."""
+        lower_priority()
         try:
             image = decode_image(command.image)
             portrait = self._engine.renderer.prepare(image, command.output)
@@ -191,36 +233,41 @@ class EngineWorker:
                 )
             )
 
-    def _step_most_urgent(self) -> None:
-        waiting = [s for s in self._sessions.values() if s.voice]
-        if not waiting:
-            return
-        session = min(waiting, key=lambda s: s.slack_frames + len(s.motions))
-        began = time.perf_counter()
+    def _step(self, session: WorkerSession) -> None:
+        began, features_s = time.perf_counter(), session.stream.features_s
         try:
-            frames = session.step(self._engine)
+            frames = session.step(self._engine, self._ladder.level)
         except Exception as error:
             self._fail(session.session_id, error)
             return
         if frames:
             elapsed_ms = (time.perf_counter() - began) * 1000
-            self.send(MotionReady(session.session_id, frames, elapsed_ms))
+            features_ms = (session.stream.features_s - features_s) * 1000
+            rest_ms = elapsed_ms - features_ms
+            self.send(MotionReady(session.session_id, frames, features_ms, rest_ms))
 
-    def _render_batch(self) -> None:
-        """The most urgent frames of all sessions, in one call."""
+    def _due_pictures(self) -> list["_DuePicture"]:
+        """What can be drawn now, the most urgent first."""
         for session in self._sessions.values():
             session.skip_late()
+            self._repeat_picture(session)
+        # whether a second picture is drawn depends on the first one when pictures are saved
+        most = None if self._ladder.level == "none" else 1
         due = [
-            (session.slack_frames + place, session, session.next_frame + place)
+            _DuePicture(session.due_s(frame), session, frame)
             for session in self._sessions.values()
-            for place in range(session.renderable_frames)
+            for frame in session.renderable[:most]
         ]
-        due.sort(key=lambda item: item[0])  # stable: a session's frames stay in their order
-        taken = [(session, frame) for _, session, frame in due[: self._max_batch]]
-        if taken:
-            self._render(taken)
+        due.sort(key=lambda picture: picture.due_s)  # stable: a session's stay in their order
+        return due
 
-    def _render(self, taken: list[tuple[WorkerSession, int]]) -> None:
+    def _repeat_picture(self, session: WorkerSession) -> None:
+        if session.renderable and session.shows_again(self._ladder.level):
+            frame = RenderedFrame(session.session_id, session.next_frame, session.revision)
+            session.pass_frame()
+            self.send(PicturesRepeated((frame,)))
+
+    def _render(self, taken: list["_DuePicture"]) -> None:
         """One session's trouble must not end the others: after a failure each is tried alone.
 
         Raises what went wrong when nothing can be drawn any more: the process is of no use then.
@@ -228,31 +275,34 @@ class EngineWorker:
         try:
             self._draw(taken)
         except Exception as error:
-            names = {session.session_id for session, _ in taken}
+            names = {due.session.session_id for due in taken}
             if len(names) > 1:
                 for name in sorted(names):
-                    self._render([pair for pair in taken if pair[0].session_id == name])
+                    self._render([due for due in taken if due.session.session_id == name])
                 return
             self._failures_in_a_row += 1
             if self._failures_in_a_row > FAILURES_IN_A_ROW:
                 raise
-            self._fail(taken[0][0].session_id, error)
+            self._fail(taken[0].session.session_id, error)
         else:
             self._failures_in_a_row = 0
 
-    def _draw(self, taken: list[tuple[WorkerSession, int]]) -> None:
+    def _draw(self, taken: list["_DuePicture"]) -> None:
         import cv2
 
         began = time.perf_counter()
-        motions = concatenate([s.motions[frame - s.next_frame] for s, frame in taken])
-        pictures = self._engine.renderer.render([s.portrait for s, _ in taken], motions)
-        for (session, frame), picture in zip(taken, pictures, strict=True):
-            slot = self._ring.slot(session.lane, frame, session.portrait.size)
+        sessions = [due.session for due in taken]
+        motions = concatenate([d.session.motions[d.frame - d.session.next_frame] for d in taken])
+        pictures = self._engine.renderer.render([s.portrait for s in sessions], motions)
+        for due, picture in zip(taken, pictures, strict=True):
+            slot = self._ring.slot(due.session.lane, due.frame, due.session.portrait.size)
             cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420, dst=slot)
-        rendered = tuple(RenderedFrame(s.session_id, frame, s.revision) for s, frame in taken)
-        for session, _ in taken:
-            session.motions.popleft()
-            session.next_frame += 1
+        rendered = tuple(
+            RenderedFrame(d.session.session_id, d.frame, d.session.revision) for d in taken
+        )
+        for due in taken:
+            due.session.pass_frame()
+            due.session.drawn_frame = due.frame
         self.send(FramesReady(rendered, (time.perf_counter() - began) * 1000))
 
     def _fail(self, session_id: str, error: Exception) -> None:

@@ -1,6 +1,8 @@
 """One session inside the engine worker: voice that waits, motion that waits for pictures."""
 
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -8,12 +10,16 @@ import numpy as np
 
 from models.motion import Motion
 from models.shapes import FloatArray
-from models.timing import SAMPLES_PER_FRAME
+from models.timing import FRAME_MS, SAMPLES_PER_FRAME
 from server.engine.config import Engine, MotionLevels, MotionStream
+from server.engine.degradation import Degradation
 from server.engine.messages import FeedSession, OpenSession, RewindSession
 
 STEP_SAMPLES = 5 * SAMPLES_PER_FRAME  # voice per push: other sessions get their turn in between
 CATCH_UP_FRAMES = 3  # after falling behind: far enough ahead that the next picture is in time
+START_S = 0.4  # a session may take this long to show its first picture before it counts as late
+QUIET_RMS = 0.003  # -50 dBFS: below it nobody speaks
+IDLE_AFTER_FRAMES = 12  # from a voice's end until the mouth is at rest for certain
 BLEND_FRAMES = 4  # over which a new motion takes over from the one that was shown
 
 
@@ -59,10 +65,23 @@ class WorkerSession:
     render_until: int = -1
     pushed_samples: int = 0
     joint: Joint | None = None
+    now_s: Callable[[], float] = time.monotonic
+    opened_s: float = 0.0
+    played_s: float = 0.0  # when ``played_frame`` began to be shown
+    drawn_frame: int = -1  # the newest frame with a picture of its own
+    loud_frame: int = -IDLE_AFTER_FRAMES  # of the stream: the newest with a voice in it
+    due_pictures: int = 0  # since ``take_lateness``
+    late_pictures: int = 0
     driven: dict[int, Motion] = field(default_factory=dict)  # by frame, T = 1, what was not played
 
     @classmethod
-    def open(cls, engine: Engine, portrait: Any, command: OpenSession) -> "WorkerSession":
+    def open(
+        cls,
+        engine: Engine,
+        portrait: Any,
+        command: OpenSession,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> "WorkerSession":
         """Start the motion stream."""
         stream = engine.generator.start(
             mode=command.mode, seed=command.seed, controls=engine.make_controls(command.levels)
@@ -76,28 +95,73 @@ class WorkerSession:
             stream=stream,
             next_frame=command.start_frame,
             played_frame=command.start_frame,
+            now_s=now_s,
+            opened_s=now_s(),
+            played_s=now_s(),
         )
 
     def feed(self, command: FeedSession) -> None:
         """Take voice and leave to render."""
         if len(command.voice):
             self.voice.append(command.voice)
-        self.played_frame = command.played_frame
+        if command.played_frame > self.played_frame:
+            self._play_on(command.played_frame)
         self.render_until = command.render_until
         for played in [frame for frame in self.driven if frame < self.played_frame]:
             del self.driven[played]
+
+    def _play_on(self, frame: int) -> None:
+        """The playout point has come to ``frame``: count what was due and not there."""
+        passed = frame - self.played_frame
+        self.due_pictures += passed
+        self.late_pictures += min(passed, max(0, frame + 1 - self.next_frame))
+        self.played_frame, self.played_s = frame, self.now_s()
+
+    def take_lateness(self) -> tuple[int, int]:
+        """Pictures due, and late among them, since the last call."""
+        taken = self.due_pictures, self.late_pictures
+        self.due_pictures = self.late_pictures = 0
+        return taken
 
     def skip_late(self) -> None:
         """A machine too slow for every picture shows fewer, instead of all of them too late."""
         if self.next_frame >= self.played_frame:
             return
         while self.motions and self.next_frame < self.played_frame + CATCH_UP_FRAMES:
-            self.motions.popleft()
-            self.next_frame += 1
+            self.late_pictures += int(self.next_frame > self.played_frame)
+            self.pass_frame()
 
-    def step(self, engine: Engine) -> int:
+    def pass_frame(self) -> None:
+        """The next frame's motion has been drawn, or never will be."""
+        self.motions.popleft()
+        self.next_frame += 1
+
+    def due_s(self, frame: int) -> float:
+        """When ``frame`` must be there. Before the clock has started nobody sees that it is late:
+        a session that begins must not take the time of those that play."""
+        if self.played_frame > self.start_frame:
+            return self.played_s + (frame - self.played_frame) * FRAME_MS / 1000
+        return self.opened_s + START_S + (frame - self.start_frame) * FRAME_MS / 1000
+
+    @property
+    def motion_due_s(self) -> float:
+        """When the first frame without motion must be there."""
+        return self.due_s(self.next_frame + len(self.motions))
+
+    def is_idle(self, frame: int) -> bool:
+        """Nobody speaks around this frame."""
+        return frame - self.start_frame >= self.loud_frame + IDLE_AFTER_FRAMES
+
+    def shows_again(self, level: Degradation) -> bool:
+        """The next frame shows the picture before it once more."""
+        frame = self.next_frame
+        if level == "none" or frame % 2 == 0 or self.drawn_frame != frame - 1:
+            return False
+        return level == "lower_rate" or self.is_idle(frame)
+
+    def step(self, engine: Engine, level: Degradation = "none") -> int:
         """Push at most STEP_SAMPLES of voice; returns the frames this committed."""
-        return self._push(engine, STEP_SAMPLES)
+        return self._push(engine, STEP_SAMPLES, level)
 
     def rewind(self, engine: Engine, command: RewindSession) -> None:
         """Forget voice and motion from a frame on; what is before it stays due.
@@ -115,6 +179,7 @@ class WorkerSession:
             self.stream.rewind(grid)
         self.pushed_samples = grid * SAMPLES_PER_FRAME
         self.voice.clear()
+        self.loud_frame = min(self.loud_frame, frame)
         if frame > grid:
             self.voice.append(np.zeros((frame - grid) * SAMPLES_PER_FRAME, np.float32))
         self._forget_motion(command.frame, command.to_rest)
@@ -124,11 +189,12 @@ class WorkerSession:
         while self.motions and self.next_frame + len(self.motions) > frame:
             self.motions.pop()
         self.next_frame = min(self.next_frame, frame)
+        self.drawn_frame = min(self.drawn_frame, frame - 1)
         held = self.driven.get(frame - 1)
         self.joint = Joint(frame, held, to_rest) if held is not None else None
         self.driven = {kept: self.driven[kept] for kept in self.driven if kept < frame}
 
-    def _push(self, engine: Engine, room: int) -> int:
+    def _push(self, engine: Engine, room: int, level: Degradation = "none") -> int:
         """Push at most ``room`` samples; returns the frames this committed."""
         voice: list[FloatArray] = []
         while room > 0 and self.voice:
@@ -139,8 +205,11 @@ class WorkerSession:
             voice.append(part)
             room -= len(part)
             self.pushed_samples += len(part)
+        heard = np.concatenate(voice)
+        self._listen(heard)
         first = self.start_frame + self.stream.committed_frames
-        generated = self.stream.push(np.concatenate(voice))
+        self.stream.hurried = level != "none" and self.is_idle(first)
+        generated = self.stream.push(heard)
         # a stream that went back to its grid gives frames again that are there already
         skipped = max(0, self.next_frame + len(self.motions) - first)
         if len(generated) > skipped:
@@ -148,6 +217,11 @@ class WorkerSession:
             for place in range(len(driven)):
                 self._add(first + skipped + place, driven[place : place + 1])
         return len(generated)
+
+    def _listen(self, voice: FloatArray) -> None:
+        """Remember where a voice was heard last; ``voice`` [n] ends at ``pushed_samples``."""
+        if len(voice) and float(np.sqrt(np.mean(np.square(voice)))) > QUIET_RMS:
+            self.loud_frame = self.pushed_samples // SAMPLES_PER_FRAME
 
     def _add(self, frame: int, motion: Motion) -> None:
         if self.joint is not None:
@@ -160,11 +234,7 @@ class WorkerSession:
         self.stream.controls = engine.make_controls(levels)
 
     @property
-    def renderable_frames(self) -> int:
+    def renderable(self) -> range:
         """Frames that wait and for which the ring has room."""
-        return max(0, min(len(self.motions), self.render_until + 1 - self.next_frame))
-
-    @property
-    def slack_frames(self) -> int:
-        """Frames until the next one is due; the smaller, the more urgent."""
-        return self.next_frame - self.played_frame
+        end = min(self.next_frame + len(self.motions), self.render_until + 1)
+        return range(self.next_frame, max(self.next_frame, end))

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
+from server.engine.degradation import Degradation
+
 State = Literal["idle", "listening", "speaking"]
 InterruptReason = Literal["client", "barge_in"]
 QUEUED_EVENTS = 256
@@ -94,6 +96,7 @@ class Stats:
     fps: float  # new pictures sent during the last second
     frames_sent: int
     frames_late: int  # pictures that were not there in time: the one before was shown again
+    frames_repeated: int  # pictures left out on purpose, as ``degraded`` says
     frames_ahead: int  # pictures that wait for their time
     queue_ms: int  # picture and sound packets released but not yet taken by the connection
     viewers: int  # connections that watch over WHEP
@@ -104,8 +107,10 @@ class Stats:
     voice_dropped_ms: int  # voice left out because it ran ahead, or API speech had the floor
     encode_ms: float  # one picture, for all who watch: mean of about a second
     tick_late_ms: float  # how late sound and picture left: mean of about a second
-    motion_ms: float  # the last hop's motion
+    features_ms: float  # what is heard of the last hop's voice
+    motion_ms: float  # the rest of the last hop's motion
     render_ms: float  # one picture, in the last batch
+    degraded: Degradation  # what the engine does without, as the machine falls behind
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Protocol
 from models.shapes import FloatArray, Image, PcmArray
 from models.timing import FPS, FRAME_MS
 from server.engine.config import Mode, MotionLevels
+from server.engine.degradation import Degradation
 from server.engine.frame_ring import RENDER_LEAD
 from server.engine.messages import ModeTiming
 from server.sessions.captions import caption_of
@@ -47,6 +48,10 @@ _KEPT_REWINDS = 8
 
 class EngineLink(Protocol):
     """What a session asks of the engine worker; frames are numbers of the media clock."""
+
+    @property
+    def degraded(self) -> Degradation:
+        """What the engine does without at the moment."""
 
     def open(self, start_frame: int, revision: int, levels: MotionLevels) -> None:
         """Begin a motion stream at ``start_frame``."""
@@ -96,7 +101,7 @@ class PacedMedia:
 
     position: int  # samples at 48 kHz
     sound: PcmArray
-    picture_due: bool
+    picture_due: bool  # not where the one before is to stay on purpose
     picture: Image | None  # None although due: late, show the one before again
 
 
@@ -125,6 +130,8 @@ class Session:
         self.picture_ready = asyncio.Event()  # the picture of ``frame`` is in the ring
         self.frames_sent = 0
         self.frames_late = 0
+        self.frames_repeated = 0
+        self.features_ms = 0.0
         self.motion_ms = 0.0
         self.render_ms = 0.0
         self.queue_ms = 0
@@ -139,6 +146,7 @@ class Session:
         self._rewinds: deque[tuple[int, int]] = deque(maxlen=_KEPT_REWINDS)  # (revision, frame)
         self._start_frame = 0
         self._ready: set[int] = set()
+        self._repeats: set[int] = set()  # frames that show the picture before them once more
         self._ahead: tuple[int, Image] | None = None  # (frame, its picture)
         self.stats = self._figures(0.0)
         self._open_engine(0)
@@ -171,7 +179,7 @@ class Session:
         self._feed()
         sound = self.voice.timeline.read(position, PACKET_SAMPLES)
         self.listening.played(sound, position)
-        picture_due = self.picture_due
+        picture_due = self.picture_due and not self._is_repeat(self.frame)
         picture = self._take_picture(self.frame) if picture_due else None
         self._update_state()
         self.position += PACKET_SAMPLES
@@ -249,10 +257,15 @@ class Session:
         if self._engine_up:
             self._engine.set_levels(levels)
 
-    def frame_rendered(self, frame: int, revision: int) -> None:
-        """The engine has put a frame into the ring."""
+    def frame_rendered(self, frame: int, revision: int, *, repeats: bool = False) -> None:
+        """The engine has put a frame into the ring, or the picture before it stays."""
         superseded = any(later > revision and frame >= start for later, start in self._rewinds)
-        if not superseded and frame >= self.frame:
+        if superseded or frame < self.frame:
+            return
+        if repeats:
+            self._repeats.add(frame)
+        else:
+            self._repeats.discard(frame)
             self._ready.add(frame)
             self._update_picture_ready()
 
@@ -260,6 +273,7 @@ class Session:
         """The engine forgot this session; the face stands still until ``engine_back``."""
         self._engine_up = False
         self._ready.clear()
+        self._repeats.clear()
         self.events.publish(ErrorEvent("engine_restarted", message))
 
     def engine_gave_up(self, message: str) -> None:
@@ -294,6 +308,7 @@ class Session:
             fps=round(fps, 1),
             frames_sent=self.frames_sent,
             frames_late=self.frames_late,
+            frames_repeated=self.frames_repeated,
             frames_ahead=len(self._ready),
             queue_ms=self.queue_ms,
             viewers=self.viewers,
@@ -304,8 +319,10 @@ class Session:
             voice_dropped_ms=to_ms(self.voice.dropped_samples),
             encode_ms=round(self.encode_ms, 1),
             tick_late_ms=round(self.tick_late_ms, 1),
+            features_ms=round(self.features_ms, 1),
             motion_ms=round(self.motion_ms, 1),
             render_ms=round(self.render_ms, 1),
+            degraded=self._engine.degraded,
         )
 
     def _open_engine(self, start_frame: int) -> None:
@@ -317,6 +334,12 @@ class Session:
         if self._engine_up:
             frame = self.frame
             self._engine.feed(self.voice.encoder_voice(), frame, frame + RENDER_LEAD)
+
+    def _is_repeat(self, frame: int) -> bool:
+        repeats = frame in self._repeats
+        self._repeats = {later for later in self._repeats if later > frame}
+        self.frames_repeated += repeats
+        return repeats
 
     def _take_picture(self, frame: int) -> Image | None:
         self._ready = {ready for ready in self._ready if ready >= frame}
@@ -356,6 +379,7 @@ class Session:
         self._revision += 1
         self._rewinds.append((self._revision, frame))
         self._ready = {ready for ready in self._ready if ready < frame}
+        self._repeats = {repeat for repeat in self._repeats if repeat < frame}
         if self._engine_up:
             self._engine.rewind(frame, self._revision, to_rest=to_rest)
 
