@@ -62,6 +62,7 @@ class EmbeddedSynthesiser:
         """See SpeechSynthesiser: the sentence comes in one piece."""
         if self._waiting >= WAITING_SENTENCES:
             raise SpeechServiceFailedError("too many sentences wait for the embedded voice")
+        self._waiting += 1
         exchange = asyncio.create_task(self._in_turn(sentence, voice))
         self._keep(exchange)
         # whoever stops listening must not leave half an answer in the pipe
@@ -85,7 +86,6 @@ class EmbeddedSynthesiser:
                 await self._end()
 
     async def _in_turn(self, sentence: str, voice: str) -> PcmArray:
-        self._waiting += 1
         try:
             async with self._turn:
                 return await self._spoken(sentence, voice)

@@ -29,7 +29,8 @@ _SILENT_BELOW_PEAK = 0.01
 _LEAD_S = 0.03
 _SENTENCE_PAUSE_S, _CLAUSE_PAUSE_S = 0.35, 0.14
 _FADE_S = 0.01
-_LEVEL, _PEAK = 0.11, 0.9  # RMS of a sentence, unless its peaks would be cut
+_LEVEL, _PEAK = 0.11, 0.9  # RMS of a sentence, unless its peaks would be cut ...
+_MOST_GAIN = 5.0  # ... or it is hardly more than a breath
 
 
 class EmbeddedVoice:
@@ -89,7 +90,7 @@ def trimmed(wave: FloatArray) -> FloatArray:
     kept[: len(ramp)] *= ramp
     kept[-len(ramp) :] *= ramp[::-1]
     level = float(np.sqrt(np.mean(kept**2)))
-    return kept * np.float32(min(_LEVEL / level, _PEAK / peak))
+    return kept * np.float32(min(_LEVEL / level, _PEAK / peak, _MOST_GAIN))
 
 
 def main() -> None:
