@@ -1,15 +1,18 @@
 """The parts of one running server, made once and handed to every route."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from server.avatars import AvatarStore, load_shipped
 from server.config.settings import Settings
+from server.encoding.price import encode_cpu_ms
 from server.engine.config import load_engine_config
 from server.engine.pool import EnginePool
 from server.jobs.runner import JobRunner
 from server.metrics import Metrics
+from server.sessions.capacity import Capacity
 from server.sessions.registry import SessionRegistry
 from server.speech_synthesis.choice import make_synthesiser
 from server.speech_synthesis.synthesiser import SpeechSynthesiser
@@ -48,9 +51,11 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
     config = load_engine_config(settings.engine)
     async with open_storage(settings.storage) as storage:
         avatars = AvatarStore(shipped, storage, settings.limits.max_uploaded_avatars)
-        pool = EnginePool(config, settings.limits.max_sessions, shipped[0].image, metrics)
+        encode_ms = await asyncio.to_thread(encode_cpu_ms, shipped[0].image, settings.encoding)
+        capacity = Capacity(settings.limits.max_sessions, encode_ms)
+        pool = EnginePool(config, capacity.lanes, shipped[0].image, metrics)
         synthesiser = make_synthesiser(settings)
-        sessions = SessionRegistry(pool, settings, metrics, synthesiser)
+        sessions = SessionRegistry(pool, settings, metrics, capacity, synthesiser)
         jobs = JobRunner()
         videos = VideoStore(storage, settings.videos)
         queue = VideoQueue(videos, storage, jobs, settings.engine)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 
 from dit.moods import moods_of
 from models.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
@@ -36,7 +37,9 @@ async def readyz(context: Context) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", tags=["health"], dependencies=[KeyRequired])
+@router.get(
+    "/metrics", tags=["health"], dependencies=[KeyRequired], response_class=PlainTextResponse
+)
 async def metrics(context: Context) -> Response:
     """Prometheus text."""
     return Response(context.metrics.exposition(), media_type=CONTENT_TYPE)
@@ -57,7 +60,7 @@ async def describe(context: Context) -> dict[str, object]:
         "width": config.width,
         "height": config.height,
         "limits": {
-            "max_sessions": settings.limits.max_sessions,
+            "max_sessions": context.sessions.capacity.max_sessions(info),
             "max_image_bytes": MAX_IMAGE_BYTES,
             "max_image_side_px": MAX_SIDE_PX,
             "max_audio_bytes": settings.limits.max_audio_bytes,
@@ -66,6 +69,11 @@ async def describe(context: Context) -> dict[str, object]:
             "idle_timeout_s": settings.limits.idle_timeout_s,
             "max_duration_s": settings.limits.max_duration_s,
             "pcm_rates_hz": [MIN_PCM_RATE_HZ, MAX_PCM_RATE_HZ],
+        },
+        "capacity": {
+            "max_sessions": context.sessions.capacity.max_sessions(info),
+            "sessions": len(context.sessions.all()),
+            "measured": settings.limits.max_sessions == "auto" and info is not None,
         },
         "output": choices_as_json(info.choices) if info else None,
         "moods": list(moods_of(config.renderer or "lite")),

@@ -33,7 +33,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_sessions: int = Field(default=2, ge=1, le=256)
+    max_sessions: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
     max_uploaded_avatars: int = Field(default=64, ge=0)
     max_audio_bytes: int = Field(default=50 * 1024 * 1024, ge=1024)
     max_studio_upload_bytes: int = Field(default=200 * 1024 * 1024, ge=1024)

@@ -113,13 +113,28 @@ Command = (
 
 
 @dataclass(frozen=True, slots=True)
+class SecondCost:
+    """What a second of media costs: the worker's time, and CPU time on whatever core."""
+
+    worker_s: float = 0.0
+    cpu_s: float = 0.0
+
+    def __add__(self, other: "SecondCost") -> "SecondCost":
+        return SecondCost(self.worker_s + other.worker_s, self.cpu_s + other.cpu_s)
+
+    def times(self, factor: float) -> "SecondCost":
+        """So much of it."""
+        return SecondCost(self.worker_s * factor, self.cpu_s * factor)
+
+
+@dataclass(frozen=True, slots=True)
 class ModeTiming:
     """What a warm engine needs in one mode, measured at start-up."""
 
     delay_frames: int
     hop_frames: int
     hop_ms: float  # motion of one hop and the first picture of it
-    motion_cpu_s: float = 0.0  # CPU time of a second of motion
+    motion: SecondCost = SecondCost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +149,7 @@ class EngineInfo:
     chunk: ModeTiming
     render_ms: float  # one picture
     choices: OutputChoices
-    render_cpu_ms: float = 0.0  # CPU time of one picture
+    pictures: SecondCost = SecondCost()  # of the usual size
 
     def timing(self, mode: Mode) -> ModeTiming:
         """The figures of ``mode``, with pictures of the usual size."""
@@ -142,7 +157,11 @@ class EngineInfo:
 
     def larger_ms(self, size: tuple[int, int]) -> float:
         """How much longer than a usual picture one of ``size`` (width, height) takes."""
-        return self.render_ms * max(0.0, size[0] * size[1] / (self.width * self.height) - 1.0)
+        return self.render_ms * max(0.0, self.area_ratio(size) - 1.0)
+
+    def area_ratio(self, size: tuple[int, int]) -> float:
+        """Pixels of a picture of ``size`` (width, height) over those of a usual one."""
+        return size[0] * size[1] / (self.width * self.height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from server.avatars import Avatar
 from server.config.settings import Limits, Settings
 from server.encoding.shared_video import SharedVideo
 from server.engine.config import Mode, MotionLevels
-from server.engine.messages import EngineInfo, PortraitPlan
+from server.engine.messages import EngineInfo, PortraitPlan, SecondCost
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
 from server.metrics import Metrics
 from server.presenting.pushes import Pushes
+from server.sessions.capacity import Capacity, retry_after_s
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
 from server.sessions.listening import Listen
 from server.sessions.session import Session, SessionTiming
@@ -104,6 +105,11 @@ class LiveSession:
         """Width and height of its pictures."""
         return self._link.plan.size
 
+    @property
+    def remaining_s(self) -> float:
+        """Until it must end."""
+        return self.plan.max_duration_s - (time.monotonic() - self._born)
+
     def touch(self) -> None:
         """The client has asked for something."""
         self._active = time.monotonic()
@@ -117,7 +123,7 @@ class LiveSession:
             return "internal_error"
         if self.session.engine_failed:
             return "engine_error"
-        if now - self._born >= self.plan.max_duration_s:  # the wall clock may be set meanwhile
+        if self.remaining_s <= 0:  # the wall clock may be set meanwhile
             return "max_duration"
         if now - self._active > self.plan.idle_timeout_s:
             return "idle_timeout"
@@ -171,8 +177,10 @@ class SessionRegistry:
         pool: EnginePool,
         settings: Settings,
         metrics: Metrics,
+        capacity: Capacity,
         synthesiser: SpeechSynthesiser | None = None,
     ) -> None:
+        self.capacity = capacity
         self._pool = pool
         self._synthesiser = synthesiser
         self._settings = settings
@@ -197,20 +205,22 @@ class SessionRegistry:
         return self._sessions[session_id]
 
     async def start(self, plan: SessionPlan) -> LiveSession:
-        """A new session, its first idle pictures under way. Raises NoLaneError, PortraitError,
-        OutputError, EngineUnavailableError, DrainingError."""
+        """A new session, its first idle pictures under way. Raises ApiError ``at_capacity``,
+        PortraitError, OutputError, EngineUnavailableError, DrainingError."""
         if self.draining:
             raise DrainingError("the server is stopping; try again when it is back")
         portrait = PortraitPlan(plan.avatar.avatar_id, plan.avatar.image, plan.output)
+        if self._pool.info is not None:  # those inside must not wait for a portrait in vain
+            self._check_room(self.capacity.usual_cost(self._pool.info))
         facts = await self._pool.prepare(portrait)
         info = self._pool.info
         assert info is not None
+        self._check_room(self.capacity.cost(info, plan.mode, facts.size))
         session_id = f"s_{secrets.token_hex(8)}"
         try:
             link = self._pool.link(LinkPlan(session_id, portrait, facts.size, plan.mode, plan.seed))
-        except NoLaneError:
-            self._metrics.sessions_refused.inc()
-            raise
+        except NoLaneError as error:  # one that has ended has not hung up yet
+            raise self._refusal() from error
         try:
             live = self._opened(session_id, plan, link, info)
         except BaseException:
@@ -221,6 +231,22 @@ class SessionRegistry:
         self._metrics.sessions.set(len(self._sessions))
         log.info("session_started", session=session_id, avatar=plan.avatar.avatar_id)
         return live
+
+    def _check_room(self, new: SecondCost) -> None:
+        """Raises ApiError ``at_capacity``."""
+        info = self._pool.info
+        assert info is not None
+        running = [
+            self.capacity.cost(info, live.plan.mode, live.size) for live in self._sessions.values()
+        ]
+        if not self.capacity.admits(running, new):
+            raise self._refusal()
+
+    def _refusal(self) -> ApiError:
+        self._metrics.sessions_refused.inc()
+        remaining = [live.remaining_s for live in self._sessions.values()]
+        detail = f"{len(remaining)} sessions run, and the machine holds no further one"
+        return ApiError("at_capacity", detail, retry_after_s(remaining))
 
     def _opened(
         self, session_id: str, plan: SessionPlan, link: PooledEngine, info: EngineInfo
