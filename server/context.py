@@ -18,6 +18,7 @@ from server.speech_synthesis.choice import make_synthesiser
 from server.speech_synthesis.synthesiser import SpeechSynthesiser
 from server.storage.storage import Storage, open_storage
 from server.videos.queue import VideoQueue
+from server.videos.spoken_text import TextSpeaker
 from server.videos.video_store import VideoStore
 from server.webrtc.peer import tune_webrtc
 
@@ -33,6 +34,7 @@ class ServerContext:
     avatars: AvatarStore
     videos: VideoStore
     video_queue: VideoQueue
+    text_speaker: TextSpeaker
     pool: EnginePool
     sessions: SessionRegistry
     synthesiser: SpeechSynthesiser | None  # None: texts are not spoken
@@ -58,7 +60,10 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
         sessions = SessionRegistry(pool, settings, metrics, capacity, synthesiser)
         jobs = JobRunner()
         videos = VideoStore(storage, settings.videos)
-        queue = VideoQueue(videos, storage, jobs, settings.engine)
+        speaker = TextSpeaker(
+            synthesiser, settings.speech.max_text_chars, settings.videos.max_video_s
+        )
+        queue = VideoQueue(videos, storage, jobs, settings.engine, speaker)
         try:
             await pool.client.start()
             sessions.watch()
@@ -73,6 +78,7 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
                 avatars=avatars,
                 videos=videos,
                 video_queue=queue,
+                text_speaker=speaker,
                 pool=pool,
                 sessions=sessions,
                 synthesiser=synthesiser,

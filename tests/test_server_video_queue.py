@@ -49,11 +49,13 @@ class Clock:
 
 @asynccontextmanager
 async def serving(
-    storage: Storage, task_of: Callable[[RenderJob], Task]
+    storage: Storage,
+    task_of: Callable[[RenderJob], Task],
+    voice: SpeechSynthesiser | None = None,
 ) -> AsyncIterator[tuple[VideoStore, VideoQueue]]:
     """A server's part of it, from start to stop."""
     videos = VideoStore(storage, SETTINGS)
-    queue = VideoQueue(videos, storage, JobRunner(), "fake", task_of)
+    queue = VideoQueue(videos, storage, JobRunner(), "fake", TextSpeaker(voice, 1000, 5.0), task_of)
     queue.watch()
     try:
         yield videos, queue

@@ -44,14 +44,12 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"])
 async def order_video(
     request: Request, context: Context, caller: CurrentCaller
 ) -> dict[str, object]:
-    """``avatar_id`` or ``image`` speaks ``audio``: an MP4, made when its turn comes."""
+    """``avatar_id`` or ``image`` speaks ``audio`` or ``text``: an MP4, made when its turn comes."""
     videos = context.videos
     await videos.check_room(caller.owner)
-    form = await read_video_form(request, videos.settings)
+    form = await read_video_form(request)
     if form.text is not None:
-        raise ApiError(
-            "text_to_speech_unavailable", "this server has no voice of its own; send audio"
-        )
+        context.text_speaker.check(form.text, form.voice)
     look = Look(
         form.output.options(),
         form.motion.levels(),

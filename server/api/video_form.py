@@ -11,7 +11,6 @@ from starlette.requests import Request
 from server.api.output_schemas import MAX_BACKGROUND_CHARS, OutputBody
 from server.api.problems import ApiError
 from server.api.schemas import MotionBody
-from server.config.videos import VideoSettings
 
 FILES = ("image", "audio")
 FIELDS = ("avatar_id", "text", "voice", "output", "motion", "seed")
@@ -61,7 +60,7 @@ class VideoForm:
     seed: int | None
 
 
-async def read_video_form(request: Request, settings: VideoSettings) -> VideoForm:
+async def read_video_form(request: Request) -> VideoForm:
     """Raises ApiError and RequestValidationError, which name what is accepted."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError("invalid_request", "send multipart/form-data: avatar_id or image, and audio")
@@ -69,7 +68,7 @@ async def read_video_form(request: Request, settings: VideoSettings) -> VideoFor
     async with request.form(**limits) as form:
         _check_names(form)
         avatar_id, image = _field(form, "avatar_id", 100), await _file(form, "image")
-        text = _field(form, "text", settings.max_text_chars)
+        text = _field(form, "text", _PART_BYTES)
         audio = await _file(form, "audio")
         voice = _field(form, "voice", 80)
         if (avatar_id is None) == (image is None):
@@ -78,8 +77,6 @@ async def read_video_form(request: Request, settings: VideoSettings) -> VideoFor
             raise ApiError("invalid_request", "send either a file audio or text")
         if voice is not None and text is None:
             raise ApiError("invalid_request", "voice belongs to text; a file audio has its own")
-        if text is not None and not text.strip():
-            raise ApiError("invalid_request", "text is empty")
         return VideoForm(
             avatar_id,
             image,

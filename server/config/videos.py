@@ -9,7 +9,6 @@ class VideoSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_video_s: float = Field(default=600.0, gt=0, le=3600)
-    max_text_chars: int = Field(default=10_000, ge=1)
     max_waiting_per_owner: int = Field(default=8, ge=1)
     keep_days: float = Field(default=7.0, gt=0)
     max_total_bytes: int = Field(default=10 * 1024**3, ge=1024**2)

@@ -19,6 +19,7 @@ from server.storage.schema import VideoRow
 from server.storage.storage import Storage
 from server.videos.render_job import RenderJob
 from server.videos.render_task import RenderTask
+from server.videos.spoken_text import TextSpeaker, wav_file
 from server.videos.video import look_of
 from server.videos.video_store import (
     MAX_TRIES,
@@ -28,6 +29,7 @@ from server.videos.video_store import (
     portrait_file,
     sound_file,
 )
+from server.voice.media_time import PLAYOUT_RATE_HZ
 
 log = structlog.get_logger(__name__)
 
@@ -47,12 +49,14 @@ class VideoQueue:
         storage: Storage,
         jobs: JobRunner,
         engine: str,
+        speaker: TextSpeaker,
         task_of: Callable[[RenderJob], Task] = RenderTask,
     ) -> None:
         self._videos = videos
         self._storage = storage
         self._jobs = jobs
         self._engine = engine
+        self._speaker = speaker
         self._task_of = task_of
         self._thread = ThreadPoolExecutor(1, "visavis-videos")
         self._news = asyncio.Event()
@@ -134,6 +138,7 @@ class VideoQueue:
 
     async def _render(self, row: VideoRow) -> None:
         files, video_id = self._storage.files, row.video_id
+        await self._speak(row)
         made = files.temporary(content_file(video_id))
         task = self._task_of(await self._job(row, made))
         try:
@@ -145,6 +150,20 @@ class VideoQueue:
         if not await self._videos.finish(video_id, byte_count):
             raise JobCancelledError("cancelled")
         log.info("video_done", video=video_id, bytes=byte_count)
+
+    async def _speak(self, row: VideoRow) -> None:
+        """The sound of a text, once: a second try finds it there."""
+        files, video_id = self._storage.files, row.video_id
+        if row.text is None or files.path(sound_file(video_id)).is_file():
+            return
+
+        async def go_on() -> None:
+            if self._stopping or not await self._videos.advance(video_id, progress=0.0):
+                raise JobCancelledError("cancelled, or the server is stopping")
+
+        pcm = await self._speaker.speak(row.text, row.voice, go_on)
+        await files.write(sound_file(video_id), wav_file(pcm))
+        await self._videos.advance(video_id, duration_s=len(pcm) / PLAYOUT_RATE_HZ)
 
     async def _job(self, row: VideoRow, out: Path) -> RenderJob:
         files, video_id = self._storage.files, row.video_id
