@@ -5,18 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.fixtures import live_server, needs_chromium
+from tests.e2e.fixtures import (
+    browser_with_microphone,
+    live_server,
+    needs_chromium,
+    page_server,
+    pages,
+)
 from tests.liveportrait_fixtures import golden, seeded
 from tests.published_joyvasa import joyvasa
 from tests.server_fixtures import fake_server
 from tests.storage_fixtures import postgres, storage, storage_settings
 
 __all__ = [
+    "browser_with_microphone",
     "fake_server",
     "golden",
     "joyvasa",
     "live_server",
     "needs_chromium",
+    "page_server",
+    "pages",
     "postgres",
     "seeded",
     "storage",
