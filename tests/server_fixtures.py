@@ -21,6 +21,7 @@ from server.api.http_limits import http_config
 from server.app import create_app
 from server.config.security import Rates, Security
 from server.config.settings import Limits, Settings
+from server.config.speech import SpeechSettings
 from server.config.storage import StorageSettings
 from tests.fake_engine import write_config
 
@@ -53,6 +54,7 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
         "storage": StorageSettings(folder=folder / "storage"),
         "limits": Limits(max_sessions=3, lost_client_grace_s=0.5, max_uploaded_avatars=3),
         "security": Security(rates=UNLIMITED),
+        "speech": SpeechSettings(preload=False),
     }
     return Settings(**(values | changes))
 
