@@ -130,7 +130,8 @@ def read_received(file: Path) -> Received:
     with av.open(str(file)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         codecs = (video.codec_context.name, audio.codec_context.name)
-        pictures, sounds = [], []
+        pictures: list[Any] = []
+        sounds: list[Any] = []
         for frame in container.decode(video, audio):
             (pictures if isinstance(frame, av.VideoFrame) else sounds).append(frame)
     shown = [frame.to_ndarray(format="rgb24") for frame in pictures]

@@ -32,8 +32,14 @@ class VideoEncoder(Protocol):
 
 
 def as_frame(picture: Image, frame: int, *, key: bool) -> VideoFrame:
-    """The picture's own memory as a frame: nothing is copied, nothing converted."""
-    video_frame = VideoFrame.from_numpy_buffer(picture, format="yuv420p")
+    """The picture's own memory as a frame: nothing is converted, and next to nothing copied.
+
+    PyAV finds the V plane in foreign memory only where it begins with a row: in pictures whose
+    height is a multiple of 4. The others (some in full framing) are copied.
+    """
+    whole_rows = picture.shape[0] % 6 == 0
+    wrap = VideoFrame.from_numpy_buffer if whole_rows else VideoFrame.from_ndarray
+    video_frame = wrap(picture, format="yuv420p")
     video_frame.pts, video_frame.time_base = frame, TIME_BASE
     video_frame.pict_type = PictureType.I if key else PictureType.NONE
     return video_frame

@@ -34,6 +34,7 @@ NVENC_OPTIONS = {
     "no-scenecut": "1",
 }
 BUFFER_S = 0.5
+FINEST, COARSEST = 16, 51  # quantizers; finer is not seen, and makes a still face cost a rate
 _PROBE_PX = 256
 
 
@@ -44,6 +45,11 @@ class H264Encoder:
         self._format = video_format
         self._nvenc = nvenc
         self._codec: VideoCodecContext | None = None
+
+    @property
+    def library(self) -> str | None:
+        """What encodes, once it does."""
+        return self._codec.name if self._codec else None
 
     def encode(self, picture: Image, frame: int, *, key: bool, bit_s: int) -> Packet:
         """One picture to one packet."""
@@ -71,6 +77,7 @@ def open_h264(
     codec.bit_rate = bit_s
     codec.gop_size = video_format.key_every
     codec.max_b_frames = 0
+    codec.qmin, codec.qmax = FINEST, COARSEST
     codec.thread_count = 1
     usual = NVENC_OPTIONS if nvenc else X264_OPTIONS
     rates = {"maxrate": str(bit_s), "bufsize": str(round(bit_s * BUFFER_S))}

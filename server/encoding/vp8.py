@@ -25,6 +25,7 @@ OPTIONS = {
     "overshoot-pct": "15",
 }
 BUFFER_S = 1.0
+FINEST, COARSEST = 8, 56  # quantizers; finer is not seen, and makes a still face cost a rate
 
 
 class Vp8Encoder:
@@ -59,7 +60,7 @@ def open_vp8(
     codec.time_base, codec.framerate = TIME_BASE, Fraction(FPS)
     codec.bit_rate = bit_s
     codec.gop_size = video_format.key_every
-    codec.qmin, codec.qmax = 2, 56
+    codec.qmin, codec.qmax = FINEST, COARSEST
     codec.thread_count = 1
     rates = {"minrate": str(bit_s), "maxrate": str(bit_s)}  # both: a constant bit rate
     codec.options = options | rates | {"bufsize": str(round(bit_s * BUFFER_S))}
