@@ -9,17 +9,26 @@ from pathlib import Path
 import pytest
 
 from liveportrait.output import OutputOptions, PictureBackground
+from models.shapes import PcmArray
+from models.sound import read_sound
 from server.api.problems import ApiError
 from server.config.videos import VideoSettings
 from server.engine.config import MotionLevels
 from server.jobs.runner import JobRunner
 from server.jobs.task import Task
+from server.speech_synthesis.synthesiser import (
+    SpeechServiceFailedError,
+    SpeechSynthesiser,
+    VoiceChoice,
+)
 from server.storage.schema import VideoRow
 from server.storage.storage import Storage
 from server.videos.queue import VideoQueue
 from server.videos.render_job import RenderJob
-from server.videos.video import Look, look_of
+from server.videos.spoken_text import TextSpeaker
+from server.videos.video import Look, VideoOrder, look_of
 from server.videos.video_store import MAX_TRIES, VideoStore, content_file
+from tests.server_fixtures import tone
 from tests.storage_fixtures import sqlite_storage
 from tests.video_orders import order
 from tests.video_tasks import (
@@ -28,6 +37,7 @@ from tests.video_tasks import (
     DyingTask,
     RefusingTask,
     SleepingTask,
+    SoundTask,
     WritingTask,
 )
 
@@ -45,6 +55,29 @@ class Clock:
     def __call__(self) -> datetime:
         self.now += timedelta(milliseconds=1)
         return self.now
+
+
+class ToneVoice:
+    """A second of tone for every sentence; ``sentences`` is what it was asked for."""
+
+    voices = (VoiceChoice("tone", "Tone", None),)
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.sentences: list[str] = []
+        self._failure = failure
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def speak(self, sentence: str, voice: str) -> AsyncIterator[PcmArray]:
+        assert voice == "tone"
+        self.sentences.append(sentence)
+        if self._failure is not None:
+            raise self._failure
+        yield tone(1.0)
 
 
 @asynccontextmanager
@@ -249,3 +282,45 @@ async def test_of_two_servers_one_makes_the_videos_and_the_other_follows(tmp_pat
         async with serving(second, WritingTask) as (others, _):
             row = await others.add(order())
             assert (await until(others, row.video_id, "done")).tries == 1
+
+
+# text
+
+
+def text_order(text: str) -> VideoOrder:
+    return order(sound=None, text=text, duration_s=None)
+
+
+async def test_a_text_is_spoken_before_it_is_rendered(tmp_path: Path) -> None:
+    voice = ToneVoice()
+    async with (
+        sqlite_storage(tmp_path) as opened,
+        serving(opened, SoundTask, voice) as (videos, _),
+    ):
+        video_id = (await videos.add(text_order("Good morning. How are you?"))).video_id
+        row = await until(videos, video_id, "done", "failed")
+        assert (row.status, row.duration_s) == ("done", 2.0)
+        content = await opened.files.read(content_file(video_id))
+    assert voice.sentences == ["Good morning.", "How are you?"]
+    assert content is not None
+    assert len(read_sound(content)) == 2 * 16_000
+
+
+@pytest.mark.parametrize(
+    ("text", "failure", "code"),
+    [
+        ("One. Two. Three. Four. Five. Six.", None, "bad_audio"),
+        ("One.", SpeechServiceFailedError("the speech service is down"), "speech_service_failed"),
+        ("...", None, "bad_text"),
+    ],
+    ids=["too long", "service down", "nothing to say"],
+)
+async def test_a_text_that_cannot_be_spoken_is_told(
+    tmp_path: Path, text: str, failure: Exception | None, code: str
+) -> None:
+    async with (
+        sqlite_storage(tmp_path) as opened,
+        serving(opened, SoundTask, ToneVoice(failure)) as (videos, _),
+    ):
+        row = await until(videos, (await videos.add(text_order(text))).video_id, "failed")
+        assert row.error_code == code
