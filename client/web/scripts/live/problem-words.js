@@ -104,6 +104,7 @@ export const BY_CODE = {
     title: "The face stumbled and is being set up again.",
     advice: "It goes on by itself in a few seconds.",
   },
+  engine_error: { title: "The face cannot be moved any more.", advice: `Start again. ${TELL_OWNER}` },
   engine_failed: { title: "The face cannot be moved at the moment.", advice: TELL_OWNER },
   invalid_event: { title: "The server did not understand the page.", advice: "Reload the page: it may be out of date." },
 
