@@ -119,7 +119,7 @@ async def relay_candidates(server: IceServer) -> int:
     connection = RTCPeerConnection(relay_only([server.model_dump()]))
     connection.addTransceiver("video", direction="recvonly")
     await connection.setLocalDescription(await connection.createOffer())
-    count = connection.localDescription.sdp.count("typ relay")
+    count: int = connection.localDescription.sdp.count("typ relay")
     await connection.close()
     return count
 
