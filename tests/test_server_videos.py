@@ -1,6 +1,8 @@
 """/v1/videos over a real socket, around the fake engine; the jobs are real processes."""
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,6 +218,24 @@ def large_png() -> bytes:
 
     noise = np.random.default_rng(1).integers(0, 256, (640, 640, 3), np.uint8)
     return bytes(cv2.imencode(".png", noise)[1])
+
+
+async def test_a_full_disk_is_told_and_nothing_is_kept(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    files = server.app.state.context.storage.files
+    async with server.client(OTHER_KEY) as client:
+        before = sorted(files.folder.iterdir())
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            for path, form, sent in (("/v1/videos", ANNA, VOICE), ("/v1/avatars", {}, FACE)):
+                check_problem(await client.post(path, data=form, files=sent), 507, "storage_full")
+        assert sorted(files.folder.iterdir()) == before
+        assert (await client.get("/v1/videos")).json() == {"videos": []}
+        assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_videos_and_avatars_outlive_the_server(tmp_path: Path) -> None:
