@@ -67,6 +67,7 @@ class SpeechEncoder:
             network.module, (example,), policy, network.name, cache_dir
         )
         self._device = policy.device
+        self._silence: FloatArray | None = None  # states of a window without a sound
 
     @classmethod
     def load(
@@ -108,10 +109,19 @@ class SpeechEncoder:
 
         ``real`` are the samples that belong to the voice; the others are padding.
         """
+        return self._at_frames(self._window_states(voice, real), self.window.frames)
+
+    def _window_states(self, voice: FloatArray, real: slice) -> FloatArray:
+        """States [S, D]. Digital silence, which is most of what an idle session hears, always has
+        the same."""
+        if self._silence is not None and not voice.any():
+            return self._silence
         mask = np.zeros(len(voice), np.bool_)
         mask[real] = True
-        states = self._compiled(self._prepared(voice, mask)[None])[0]  # [S, D]
-        return self._at_frames(states, self.window.frames)
+        states = self._compiled(self._prepared(voice, mask)[None])[0]
+        if not voice.any():
+            self._silence = states
+        return states
 
     def _prepared(self, voice: FloatArray, real: Any) -> FloatArray:
         """Zero mean and unit variance over the real samples, where the encoder was trained so."""

@@ -27,9 +27,11 @@ def serve(
     from models.errors import VisavisError
     from server.config.settings import load_settings
     from server.engine.config import load_engine_config
+    from models.library_threads import limit_library_threads
     from server.logs import configure_logs
     from server.serve import serve as serve_until_stopped
 
+    limit_library_threads(1)  # the loop's small products are not worth a second core
     try:
         settings = load_settings(config, host=host, port=port, engine=engine)
         load_engine_config(settings.engine)  # a wrong name is told before anything starts

@@ -180,6 +180,23 @@ def test_silence_is_no_error(encoder: SpeechEncoder) -> None:
     assert (features.loudness_db == -80).all()
 
 
+@pytest.mark.parametrize("norm", ["group", "layer"])
+def test_silence_after_silence_costs_no_pass_and_gives_the_same(
+    tmp_path: Path, norm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_encoder(tmp_path, norm)
+    used, fresh = SpeechEncoder.load(folder, TORCH), SpeechEncoder.load(folder, TORCH)
+    silence = np.zeros(used.window.frames * 640, np.float32)
+    used.encode_window(silence, slice(0, len(silence)))
+    used.encode_window(noise(len(silence)), slice(0, len(silence)))
+    expected = fresh.encode_window(silence, slice(6400, len(silence)))
+    monkeypatch.setattr(used, "_compiled", None)  # no pass is possible any more
+    heard = used.encode_window(silence, slice(6400, len(silence)))
+    np.testing.assert_array_equal(heard, expected)
+    with pytest.raises(TypeError):
+        used.encode_window(noise(len(silence)), slice(0, len(silence)))
+
+
 def test_no_voice_has_no_frames(encoder: SpeechEncoder) -> None:
     for features in (
         encoder.encode(np.zeros(0, np.float32)),

@@ -310,3 +310,21 @@ def test_a_stream_in_odd_packets_gives_the_frames_of_the_offline_render(
             streamed.append(media.picture.tobytes())
         assert session.frames_late == 0
     assert streamed == offline_pictures(pcm, mode)
+
+
+def test_a_picture_that_is_to_stay_is_neither_due_nor_late() -> None:
+    session, link = make_session()
+    session.prime()
+    play(session, link, 20)
+    frame = session.frame + 1
+    session._ready.discard(frame)
+    session.frame_rendered(frame, session._revision, repeats=True)
+    link.session = None  # from here on nothing is drawn
+    media = [session.tick() for _ in range(4)]
+    assert [one.picture_due for one in media if one.position % SAMPLES_PER_PICTURE == 0] == [
+        True,
+        False,
+    ]
+    assert (session.frames_repeated, session.frames_late) == (1, 0)
+    figures = session.sample_stats(1.0)
+    assert (figures.frames_repeated, figures.degraded) == (1, "none")

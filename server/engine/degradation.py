@@ -24,7 +24,7 @@ FEWEST_DUE = 5  # in a window, to say anything
 CALM_WINDOWS = 5
 MOST_CALM_WINDOWS = 60
 RELAPSE_WINDOWS = 10  # a step down within so many windows of a step up is a relapse
-BUSY_SHARE = 0.7  # of the worker's time; above it more work would not fit
+BUSY_SHARE = 0.75  # of the worker's time; above it more work would not fit
 
 
 @dataclass(slots=True)
