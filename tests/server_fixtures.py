@@ -38,6 +38,7 @@ class FakeServer:
 
     url: str
     app: Any
+    loop: asyncio.AbstractEventLoop
 
     def client(self, key: str = KEY) -> httpx.AsyncClient:
         """An API client with a key."""
@@ -77,7 +78,7 @@ def run_fake_server(settings: Settings) -> Iterator[FakeServer]:
         else:
             pytest.fail("the fake server did not get ready")
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield FakeServer(f"http://127.0.0.1:{port}", app)
+        yield FakeServer(f"http://127.0.0.1:{port}", app, server.servers[0].get_loop())
     finally:
         server.should_exit = True
         thread.join(timeout=20)

@@ -122,7 +122,7 @@ def test_event_log_copies_as_json_and_marks_errors(pages: ClientPages) -> None:
     assert {"type": "problem", "code": "bad_audio"}.items() <= entries[-1]["event"].items() or (
         "bad_audio" in [entry["event"].get("code") for entry in entries]
     )
-    assert page.locator("#events-list li b", has_text="stats").count() == 0
+    assert page.locator("#events-body li b", has_text="stats").count() == 0
 
 
 def test_picture_and_sound_are_recorded(pages: ClientPages) -> None:

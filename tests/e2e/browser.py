@@ -16,7 +16,6 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
 )
 
 
@@ -29,11 +28,14 @@ def chromium_path() -> str | None:
 
 
 @contextmanager
-def chromium(voice: Path | None = None, *, microphone: bool = True) -> Iterator[Any]:
+def chromium(
+    voice: Path | None = None, *, microphone: bool = True, plays_unasked: bool = True
+) -> Iterator[Any]:
     """A browser whose microphone is granted unasked.
 
     It plays ``voice`` (a WAV file, over and over), or beeps when there is none; with
-    ``microphone=False`` the machine has no microphone at all.
+    ``microphone=False`` the machine has no microphone at all. With ``plays_unasked=False`` a page
+    has no sound before somebody clicks on it, as browsers are delivered.
     """
     from playwright.sync_api import sync_playwright
 
@@ -41,6 +43,8 @@ def chromium(voice: Path | None = None, *, microphone: bool = True) -> Iterator[
     if path is None:
         raise FileNotFoundError("no Chromium on this machine")
     flags = [*_FLAGS]
+    if plays_unasked:
+        flags.append("--autoplay-policy=no-user-gesture-required")
     if microphone:
         flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     if voice is not None:
