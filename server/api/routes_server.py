@@ -61,6 +61,7 @@ async def describe(context: Context) -> dict[str, object]:
         "height": config.height,
         "limits": {
             "max_sessions": context.sessions.capacity.max_sessions(info),
+            "max_viewers": settings.webrtc.max_viewers,
             "max_image_bytes": MAX_IMAGE_BYTES,
             "max_image_side_px": MAX_SIDE_PX,
             "max_audio_bytes": settings.limits.max_audio_bytes,

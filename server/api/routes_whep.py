@@ -39,7 +39,7 @@ async def watch(request: Request, context: Context, live: AllowedSession) -> Res
     return created(connection, location, answer, live.connections.ice_servers)
 
 
-@router.options("")
+@router.options("", response_class=Response)
 async def endpoint_options() -> Response:
     """What may be sent here; needs no key."""
     return options("POST, GET, HEAD, OPTIONS")
@@ -70,7 +70,7 @@ async def leave(live: AllowedSession, connection_id: str) -> Response:
     return Response(status_code=200)
 
 
-@router.options("/{connection_id}")
+@router.options("/{connection_id}", response_class=Response)
 async def connection_options(connection_id: str) -> Response:
     """What may be sent here; needs no key."""
     del connection_id

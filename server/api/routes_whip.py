@@ -57,7 +57,7 @@ async def publish(
     return response
 
 
-@router.options("")
+@router.options("", response_class=Response)
 async def endpoint_options() -> Response:
     """What may be sent here; needs no key."""
     return options("POST, GET, HEAD, OPTIONS")
@@ -90,7 +90,7 @@ async def hang_up(context: Context, live: AllowedSession) -> Response:
     return Response(status_code=200)
 
 
-@router.options("/{session_id}")
+@router.options("/{session_id}", response_class=Response)
 async def resource_options(session_id: str) -> Response:
     """What may be sent here; needs no key."""
     del session_id

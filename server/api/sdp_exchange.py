@@ -22,7 +22,15 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 FULL = (NoLaneError, ViewersFullError, DrainingError)
 OFFER_BODY = {"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}}
 FRAGMENT_BODY = {
-    "requestBody": {"required": True, "content": {FRAGMENT: {"schema": {"type": "string"}}}}
+    "requestBody": {"required": True, "content": {FRAGMENT: {"schema": {"type": "string"}}}},
+    "parameters": [
+        {
+            "name": "If-Match",
+            "in": "header",
+            "description": "the ETag of the ICE session, or * to restart it",
+            "schema": {"type": "string"},
+        }
+    ],
 }
 
 _TEXT = {"schema": {"type": "string"}}

@@ -109,7 +109,14 @@ class Peer:
             reader.cancel()
         if self._ice is not None:
             await self._ice.stop()
+        self._forget_half_made()
         await self._connection.close()
+
+    def _forget_half_made(self) -> None:
+        """Sections that a refused offer left without a transport: aiortc's close stumbles over
+        them, leaves the others open and never returns when it is called again."""
+        made = self._connection._RTCPeerConnection__transceivers
+        made[:] = [section for section in made if section.receiver.transport is not None]
 
     async def _answer(self, offer_sdp: str) -> str:
         connection = self._connection
