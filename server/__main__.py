@@ -25,9 +25,9 @@ def serve(
     import asyncio
 
     from models.errors import VisavisError
+    from models.library_threads import limit_library_threads
     from server.config.settings import load_settings
     from server.engine.config import load_engine_config
-    from models.library_threads import limit_library_threads
     from server.logs import configure_logs
     from server.serve import serve as serve_until_stopped
 
