@@ -112,6 +112,18 @@ def verify(entry: WeightEntry, root: Path = WEIGHTS_DIR) -> None:
         verify_file(entry, file, root)
 
 
+def verify_at(path: Path, root: Path = WEIGHTS_DIR) -> None:
+    """Compare what lies at ``path`` with the manifest of ``root``, if that is where it is from.
+
+    Raises as ``verify``.
+    """
+    if not (root / MANIFEST_NAME).is_file():
+        return
+    for entry in load_manifest(root).values():
+        if (root / entry.path).resolve() == path.resolve():
+            verify(entry, root)
+
+
 def verify_file(entry: WeightEntry, file: WeightFile, root: Path = WEIGHTS_DIR) -> None:
     """Compare one file of an entry with the manifest, or with the note taken when it was fetched.
 
@@ -143,7 +155,10 @@ def _note_of(path: Path) -> Path:
 def remedy(entry: WeightEntry) -> str:
     """The command that brings an entry's files."""
     if entry.shipped:
-        return f"it ships with the repository and is made by: {entry.source}"
+        return (
+            f"it ships with the repository: git checkout -- weights/{entry.path}"
+            f" (made by: {entry.source})"
+        )
     return f"run: python -m models fetch {entry.name}"
 
 

@@ -4,18 +4,21 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from models.device import DevicePolicy
+from models.weights import verify_at
 from server.engine.config import Engine, EngineConfig, Generator, MotionLevels
 
 
 def load(config: EngineConfig) -> Engine:
     """Speech encoder, motion generator and renderer of ``config``.
 
-    Raises WeightsError: MissingWeightsError names the command that fetches the files,
-    EngineMismatchError says for which engine's motion a checkpoint was made.
+    Raises WeightsError: MissingWeightsError and ChecksumError name the command that brings the
+    files, EngineMismatchError says for which engine's motion a checkpoint was made.
     """
     from dit.generator import MotionControls
     from liveportrait.renderer import RendererChoice, load_renderer
 
+    for part in filter(None, (config.encoder, config.motion)):
+        verify_at(config.path(part), config.path(config.weights))
     policy = policy_of(config)
     choice = RendererChoice(
         config.renderer, config.motion_layout, config.quality, config.seeded_weights
