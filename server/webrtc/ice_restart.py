@@ -1,15 +1,23 @@
 """ICE that can begin anew under a running connection, which aiortc itself has no way to do.
 
 DTLS and the tracks stay; only the path of their packets changes. They stay on the old path until
-the new one works, so a restart that fails harms nothing.
+the new one works, so a restart that fails harms nothing. Consent (RFC 7675) belongs to a path, so
+it is looked after here, too.
 """
 
 import asyncio
+import contextlib
 
 import aioice.ice
 from aioice import Connection, stun
 from aioice.ice import CandidatePair, ConnectionEvent
-from aiortc import RTCIceCandidate, RTCIceServer, RTCIceTransport
+from aiortc import (
+    InvalidStateError,
+    RTCIceCandidate,
+    RTCIceParameters,
+    RTCIceServer,
+    RTCIceTransport,
+)
 from aiortc.rtcicetransport import candidate_from_aioice, candidate_to_aioice, connection_kwargs
 
 from models.errors import VisavisError
@@ -44,6 +52,8 @@ class RestartableIce:
         self._watch_consent(self._path)
         self._next: Connection | None = None
         self._change: asyncio.Task[None] | None = None
+        self._start = transport.start
+        transport.start = self._start_unless_closed
         transport._recv = self._recv
         transport._send = self._send
 
@@ -149,9 +159,21 @@ class RestartableIce:
     async def _send(self, data: bytes) -> None:
         await self._path.send(data)
 
+    async def _start_unless_closed(self, remote: RTCIceParameters) -> None:
+        """aiortc starts the path of every section, even when the first one's end closed it."""
+        with contextlib.suppress(InvalidStateError):
+            await self._start(remote)
+
     def _watch_consent(self, path: Connection) -> None:
-        if self._media_is_consent:
-            path.query_consent = lambda: self._query_consent(path)  # type: ignore[method-assign]
+        usual = path.query_consent
+
+        async def unless_closed() -> None:
+            # aioice begins to ask even on a path that was closed while it was being found, and
+            # would never end
+            if not path._closing:
+                await (self._query_consent(path) if self._media_is_consent else usual())
+
+        path.query_consent = unless_closed  # type: ignore[method-assign]
 
     async def _query_consent(self, path: Connection) -> None:
         """In the place of aioice's own: the path ends when checks fail and no media comes."""
