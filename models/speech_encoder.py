@@ -118,7 +118,7 @@ class SpeechEncoder:
             return self._silence
         mask = np.zeros(len(voice), np.bool_)
         mask[real] = True
-        states = self._compiled(self._prepared(voice, mask)[None])[0]
+        states: FloatArray = self._compiled(self._prepared(voice, mask)[None])[0]
         if not voice.any():
             self._silence = states
         return states

@@ -9,7 +9,7 @@ import structlog
 from models.errors import VisavisError
 from server.engine.config import EngineConfig
 from server.engine.messages import Command, EngineInfo, EngineReady, Reply, StartFailed
-from server.engine.worker import WorkerStart
+from server.engine.worker_main import WorkerStart
 from server.engine.worker_process import QUEUED_COMMANDS, WorkerProcess
 
 log = structlog.get_logger(__name__)

@@ -1,9 +1,7 @@
 """The engine's own process: takes voice, gives back pictures, batches across all sessions."""
 
 import contextlib
-import multiprocessing
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -13,18 +11,16 @@ from threading import Lock, Thread
 from typing import Any
 
 from liveportrait.output import OutputError
-from models.errors import PortraitError, VisavisError
+from models.errors import PortraitError
 from models.images import decode_image
-from models.library_threads import limit_library_threads
 from models.motion import concatenate
-from server.engine.config import Engine, EngineConfig, build_engine
+from server.engine.config import Engine
 from server.engine.degradation import DegradationLadder
 from server.engine.frame_ring import FrameRing
 from server.engine.messages import (
     CloseSession,
     Command,
     DegradationChanged,
-    EngineReady,
     FeedSession,
     ForgetPortrait,
     FramesReady,
@@ -42,65 +38,12 @@ from server.engine.messages import (
     SessionFailed,
     SetLevels,
     Shutdown,
-    StartFailed,
 )
-from server.engine.warmup import warm_up
 from server.engine.worker_session import WorkerSession
 
 HEARTBEAT_S = 1.0
 BACKGROUND_NICENESS = 10
 FAILURES_IN_A_ROW = 20  # of drawing, no picture in between: a device that is gone stays gone
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStart:
-    """What the process is started with."""
-
-    config: EngineConfig
-    ring_name: str
-    lanes: int
-    warm_image: bytes  # a portrait to warm up with
-
-
-def run_worker(connection: Connection, start: WorkerStart) -> None:
-    """Body of the worker process: load, warm up, serve until told to stop or the server is gone."""
-    belong_to_the_server()
-    import torch  # noqa: F401  # before its threads are limited
-
-    limit_library_threads(start.config.threads)
-    try:
-        engine = build_engine(start.config)
-        info = warm_up(engine, start.config, start.warm_image)
-        ring = FrameRing(start.lanes, start.ring_name)
-    except VisavisError as error:
-        connection.send(StartFailed(error.code, str(error)))
-        return
-    except Exception as error:
-        connection.send(StartFailed("internal", f"{type(error).__name__}: {error}", final=False))
-        raise
-    worker = EngineWorker(engine, ring, connection, start.config.batch_on(engine.device))
-    try:
-        worker.send(EngineReady(info))
-        worker.serve()
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # the server is gone, and so are the sessions
-    finally:
-        ring.close()
-
-
-def belong_to_the_server() -> None:
-    """End when the server says so or is gone, not by the signals that are meant for it: Ctrl-C and
-    service managers signal every process, and running sessions may need the engine to the end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    server = multiprocessing.parent_process()
-    assert server is not None
-
-    def leave_with_it() -> None:
-        server.join()
-        os._exit(0)  # whatever is being loaded or drawn is for nobody
-
-    Thread(target=leave_with_it, daemon=True).start()
 
 
 def lower_priority() -> None:

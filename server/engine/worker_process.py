@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from server.engine.messages import Command, Reply, Shutdown
-from server.engine.worker import WorkerStart, run_worker
+from server.engine.worker_main import WorkerStart, run_worker
 
 QUEUED_COMMANDS = 4000  # more than ten seconds of every session's voice
 END_LIMIT_S = 3.0  # for a worker that was asked to end

@@ -55,12 +55,12 @@ class PromptPackets:
 
     def _is_near(self, number: int) -> bool:
         assert self._next is not None
-        ahead = uint16_add(number, -self._next)
+        ahead = int(uint16_add(number, -self._next))
         return min(ahead, 0x10000 - ahead) < _NEW_STREAM_PACKETS
 
     def _comes_now_or_later(self, number: int) -> bool:
         assert self._next is not None
-        return uint16_add(number, -self._next) < _NEW_STREAM_PACKETS
+        return int(uint16_add(number, -self._next)) < _NEW_STREAM_PACKETS
 
 
 def frame_of(packet: RtpPacket) -> JitterFrame:
