@@ -108,7 +108,8 @@ async def test_lost_pictures_are_made_up_for(fake_server: FakeServer, codec: str
         receiver = next(
             t.receiver for t in watcher.connection.getTransceivers() if t.kind == "video"
         )
-        usual, lost = receiver._handle_rtp_packet, []
+        usual = receiver._handle_rtp_packet
+        lost: list[int] = []
 
         async def lossy(packet: RtpPacket, arrival_time_ms: int) -> None:
             if len(lost) < LOST_PACKETS:

@@ -260,9 +260,9 @@ async def test_the_thread_ends_with_the_last_viewer() -> None:
 
 async def test_a_viewer_left_behind_waits_longer_for_its_key_frames() -> None:
     stage = Stage()
-    fast, faster, slow = stage.join(), stage.join(), stage.join()
-    fast.track.estimate_bit_s = faster.track.estimate_bit_s = 4_000_000
-    slow.track.estimate_bit_s = 30_000
+    fast, _, slow = stage.join(), stage.join(), stage.join()
+    fast.track.limit.bit_s = 4_000_000
+    slow.track.limit.bit_s = 30_000
     await stage.play(1)
     for _ in range(SLOW_KEY_FRAME_GAP):
         slow.track.wants_key_frame = True
@@ -271,7 +271,7 @@ async def test_a_viewer_left_behind_waits_longer_for_its_key_frames() -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimates", "shared"),
+    ("limits", "shared"),
     [
         ([], 1_000_000),
         ([3_000_000], 1_000_000),
@@ -283,10 +283,8 @@ async def test_a_viewer_left_behind_waits_longer_for_its_key_frames() -> None:
         ([100_000, 110_000, 900_000], 300_000),  # two of three: then it is the fast one's luck
     ],
 )
-def test_the_slowest_viewer_decides_unless_it_is_far_behind(
-    estimates: list[int], shared: int
-) -> None:
-    assert shared_bit_s(estimates, 300_000, 1_000_000) == shared
+def test_the_slowest_viewer_decides_unless_it_is_far_behind(limits: list[int], shared: int) -> None:
+    assert shared_bit_s(limits, 300_000, 1_000_000) == shared
 
 
 def test_one_viewer_alone_is_never_left_behind() -> None:

@@ -31,8 +31,11 @@ class Viewer(Protocol):
     """Whoever takes packets."""
 
     codec: VideoCodec
-    estimate_bit_s: int | None  # what its connection can take, where it is known
     wants_key_frame: bool
+
+    @property
+    def limit_bit_s(self) -> int | None:
+        """What its connection can take, where that is known to be little."""
 
     def take(self, packet: Packet) -> None:
         """A packet whose time has come."""
@@ -131,15 +134,17 @@ class CodecStream:
         )
 
     def _left_behind(self, viewer: Viewer) -> bool:
-        estimate = viewer.estimate_bit_s
-        return estimate is not None and is_slow(estimate, self._estimates(), self._ceiling_bit_s)
+        return is_slow(self._limit(viewer), self._limits(), self._ceiling_bit_s)
 
-    def _estimates(self) -> list[int]:
-        return [v.estimate_bit_s for v in self.viewers if v.estimate_bit_s is not None]
+    def _limits(self) -> list[int]:
+        return [self._limit(viewer) for viewer in self.viewers]
+
+    def _limit(self, viewer: Viewer) -> int:
+        return self._ceiling_bit_s if viewer.limit_bit_s is None else viewer.limit_bit_s
 
     def _bit_s(self, width: int, height: int) -> int:
         floor = self._settings.floor_bit_s(width, height)
-        return shared_bit_s(self._estimates(), floor, self._ceiling_bit_s)
+        return shared_bit_s(self._limits(), floor, self._ceiling_bit_s)
 
     def _finish(self, job: _UnderWay, done: "asyncio.Future[tuple[Packet, float]]") -> None:
         job.finished = True

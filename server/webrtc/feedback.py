@@ -51,6 +51,7 @@ def note_feedback(packet: AnyRtcpPacket, track: VideoTrack) -> None:
         track.wants_key_frame = True
     elif packet.fmt == RTCP_PSFB_APP:
         try:
-            track.estimate_bit_s, _ = unpack_remb_fci(packet.fci)
+            estimate_bit_s, _ = unpack_remb_fci(packet.fci)
         except ValueError:
             return  # another application's message
+        track.limit.report(estimate_bit_s)

@@ -16,6 +16,7 @@ from av import AudioFrame, Packet
 from models.shapes import PcmArray
 from server.encoding.codecs import VideoCodec
 from server.voice.media_time import PLAYOUT_RATE_HZ
+from server.webrtc.bandwidth import ReceiverLimit
 
 QUEUED_PICTURES = 3
 QUEUED_PACKETS = 10
@@ -70,9 +71,14 @@ class VideoTrack(PacedTrack):
     def __init__(self, on_drop: Callable[[], None]) -> None:
         super().__init__("video", QUEUED_PICTURES, on_drop)
         self.codec: VideoCodec = "VP8"
-        self.estimate_bit_s: int | None = None
+        self.limit = ReceiverLimit()
         self.wants_key_frame = True
         self._in_step = False
+
+    @property
+    def limit_bit_s(self) -> int | None:
+        """What the connection can take, where it is less than it was sent."""
+        return self.limit.bit_s
 
     def take(self, packet: Packet) -> None:
         """Release it, unless it leans on a picture that this connection never got."""
@@ -80,6 +86,7 @@ class VideoTrack(PacedTrack):
             self._fall_out_of_step()
         self._in_step = self._in_step or packet.is_keyframe
         if self._in_step:
+            self.limit.sent(packet.size)
             self.release(packet)
 
     def _fall_out_of_step(self) -> None:

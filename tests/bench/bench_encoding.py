@@ -33,13 +33,13 @@ from server.encoding.codecs import VideoFormat, as_frame  # noqa: E402
 from server.encoding.opus import OpusEncoder  # noqa: E402
 from server.engine.config import MotionLevels  # noqa: E402
 from server.videos.offline import (  # noqa: E402
-    RenderJob,
     avatar_image,
     offline_media,
     offline_plan,
     offline_session,
     open_engine,
 )
+from server.videos.render_job import RenderJob  # noqa: E402
 from server.voice.media_time import PLAYOUT_RATE_HZ, SAMPLES_PER_PICTURE  # noqa: E402
 from server.voice.pcm import to_pcm  # noqa: E402
 from server.webrtc.tracks import audio_frame  # noqa: E402
