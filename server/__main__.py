@@ -35,7 +35,7 @@ def serve(
     try:
         settings = load_settings(config, host=host, port=port, engine=engine)
         load_engine_config(settings.engine)  # a wrong name is told before anything starts
-        configure_logs(settings.log_format, settings.log_level)
+        configure_logs(settings.log_format, settings.log_level, settings.api_keys)
 
         def announce(address: str) -> None:
             typer.echo(f"\n  Visavis is ready: {address}\n")

@@ -48,6 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         summary="A voice in, a talking face out",
         lifespan=lifespan,
+        docs_url=None,  # its scripts would come from elsewhere; the text is at /openapi.json
+        redoc_url=None,
     )
     add_problem_handlers(app)
     _add_guards(app, settings)

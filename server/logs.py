@@ -1,15 +1,19 @@
 """Structured logs: one event per line, as JSON for machines or coloured for people."""
 
 import logging
+from collections.abc import Sequence
 from typing import Literal
 
 import structlog
 
+from server.redaction import Redactor
+
 LogFormat = Literal["console", "json"]
 
 
-def configure_logs(log_format: LogFormat, level: str) -> None:
-    """Send structlog's and the standard library's logs to stderr in one form."""
+def configure_logs(log_format: LogFormat, level: str, secrets: Sequence[str] = ()) -> None:
+    """Send structlog's and the standard library's logs to stderr in one form, ``secrets`` and
+    what looks like one left out."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -32,7 +36,11 @@ def configure_logs(log_format: LogFormat, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                Redactor(secrets),
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

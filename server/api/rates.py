@@ -11,7 +11,7 @@ from server.config.security import KEYLESS_FACTOR
 from server.config.settings import Settings
 
 MAX_CALLERS = 10_000  # remembered by one limiter; the one unseen for longest is forgotten first
-_BURST_S = 15.0  # what may come at once, in seconds of the rate
+BURST_S = 15.0  # what may come at once, in seconds of the rate
 
 
 @dataclass(slots=True)
@@ -21,11 +21,16 @@ class _Bucket:
 
 
 class RateLimiter:
-    """So many calls a minute for each caller, and a quarter of that at once; 0: no limit."""
+    """So many calls a minute for each caller, and those of ``burst_s`` at once; 0: no limit."""
 
-    def __init__(self, per_minute: float, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        per_minute: float,
+        now: Callable[[], float] = time.monotonic,
+        burst_s: float = BURST_S,
+    ) -> None:
         self._per_s = per_minute / 60
-        self._most = max(1.0, self._per_s * _BURST_S)
+        self._most = max(1.0, self._per_s * burst_s)
         self._now = now
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 

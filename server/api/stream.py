@@ -12,6 +12,7 @@ from models.errors import VisavisError
 from models.timing import FPS
 from server.api.access import agreed_protocol, allowed_stream
 from server.api.problems import ApiError
+from server.api.rates import RateLimiter
 from server.api.stream_protocol import (
     BadEventError,
     MotionUpdate,
@@ -42,8 +43,12 @@ log = structlog.get_logger(__name__)
 router = APIRouter()
 
 BAD_EVENTS_IN_A_ROW = 10
-CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_SLOW = 1000, 1008, 1013
+CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_MUCH = 1000, 1008, 1013
 SEND_LIMIT_S = 5.0
+MAX_SOCKETS = 16  # of one session
+# A faster sender waits: nothing is lost, but the engine is not flooded with commands.
+EVENTS_PER_S, PACKETS_PER_S = 200, 1000
+_BURST_S = 2.0
 
 
 @router.websocket("/v1/sessions/{session_id}/stream")
@@ -53,6 +58,9 @@ async def stream(socket: WebSocket, session_id: str) -> None:
     await socket.accept(agreed_protocol(socket))
     if live is None:
         await socket.close(CLOSE_POLICY, "no such session, or a wrong token")
+        return
+    if live.session.events.listeners >= MAX_SOCKETS:
+        await socket.close(CLOSE_TOO_MUCH, f"the session has {MAX_SOCKETS} sockets already")
         return
     listener = live.session.events.listen()
     listener.offer(
@@ -98,7 +106,7 @@ async def _write(socket: WebSocket, listener: Listener) -> tuple[int, str]:
                 return CLOSE_NORMAL, event.reason
     except TimeoutError:
         pass
-    return CLOSE_TOO_SLOW, "events were not read in time"
+    return CLOSE_TOO_MUCH, "events were not read in time"
 
 
 class _Reader:
@@ -112,6 +120,8 @@ class _Reader:
         self._converter: PcmConverter | None = None
         self._bad_in_a_row = 0
         self._full = False
+        self._events = RateLimiter(EVENTS_PER_S * 60, burst_s=_BURST_S)
+        self._packets = RateLimiter(PACKETS_PER_S * 60, burst_s=_BURST_S)
 
     async def run(self) -> tuple[int, str]:
         """Until the client leaves or sends nothing but nonsense; returns the close code."""
@@ -121,6 +131,9 @@ class _Reader:
                 if message["type"] == "websocket.disconnect":
                     return CLOSE_NORMAL, ""
                 self._live.touch()
+                limiter = self._packets if message.get("bytes") is not None else self._events
+                while (wait_s := limiter.take("")) > 0:
+                    await asyncio.sleep(wait_s)
                 try:
                     self._take(message)
                     self._bad_in_a_row = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from aiortc import RTCIceCandidate
 from aiortc.sdp import candidate_from_sdp, candidate_to_sdp
 
-from server.webrtc.offers import MAX_SDP_CHARS, BadSdpError
+from server.webrtc.offers import MAX_CANDIDATES, MAX_SDP_CHARS, BadSdpError
 
 _LINE_END = "\r\n"
 
@@ -24,6 +24,8 @@ def parse_fragment(text: str) -> IceFragment:
     """Raises BadSdpError. Candidates that this server cannot use are left out, as RFC 9725 asks."""
     if len(text) > MAX_SDP_CHARS:
         raise BadSdpError(f"the fragment has {len(text)} characters; accepted: {MAX_SDP_CHARS}")
+    if (given := text.count("a=candidate:")) > MAX_CANDIDATES:
+        raise BadSdpError(f"the fragment has {given} candidates; accepted: {MAX_CANDIDATES}")
     fragment = IceFragment()
     mid: str | None = None
     for line in filter(None, text.splitlines()):

@@ -8,6 +8,8 @@ from aiortc.sdp import MediaDescription, SessionDescription
 from models.errors import VisavisError
 
 MAX_SDP_CHARS = 200_000
+MAX_SECTIONS = 16
+MAX_CANDIDATES = 128  # each one is an address that the server sends packets to
 _LINE_END = "\r\n"
 
 
@@ -91,6 +93,12 @@ def _sections(sdp: str) -> list[MediaDescription]:
         raise BadSdpError(f"the offer has {len(sdp)} characters; accepted: {MAX_SDP_CHARS}")
     if not sdp.startswith("v=0"):
         raise BadSdpError("the offer is no session description: it does not begin with v=0")
+    for what, line, most in (
+        ("media sections", "\nm=", MAX_SECTIONS),
+        ("candidates", "\na=candidate:", MAX_CANDIDATES),
+    ):
+        if (given := sdp.count(line)) > most:
+            raise BadSdpError(f"the offer has {given} {what}; accepted: {most}")
     try:
         sections: list[MediaDescription] = SessionDescription.parse(sdp).media
     except Exception as error:  # the parser fails in as many ways as there are bad offers
