@@ -1,5 +1,6 @@
 """The face on other pages: by address, as a component, and alone for OBS."""
 
+import time
 from typing import Any
 
 import httpx
@@ -73,6 +74,9 @@ def test_two_components_on_one_page(pages: ClientPages, page_server: FakeServer)
     assert page.locator("#second video").evaluate("video => video.muted")
     page.get_by_role("button", name="Stop both").click()
     page.locator("#second-state", has_text="ready").wait_for()
+    deadline = time.monotonic() + 5
+    while sessions_of(page_server) and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
     assert sessions_of(page_server) == []
 
 

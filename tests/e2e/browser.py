@@ -42,9 +42,8 @@ def chromium(
     path = chromium_path()
     if path is None:
         raise FileNotFoundError("no Chromium on this machine")
-    flags = [*_FLAGS]
-    if plays_unasked:
-        flags.append("--autoplay-policy=no-user-gesture-required")
+    policy = "no-user-gesture-required" if plays_unasked else "document-user-activation-required"
+    flags = [*_FLAGS, f"--autoplay-policy={policy}"]
     if microphone:
         flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     if voice is not None:

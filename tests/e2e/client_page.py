@@ -7,6 +7,8 @@ Content-Security-Policy forbids, and these tests run under that policy.
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 WAIT_MS = 30_000
 LIVE = ("idle", "listening", "speaking")
 
@@ -38,9 +40,11 @@ class ClientPages:
         return page
 
     def close(self) -> None:
-        """Close every page; each ends its session."""
+        """Close every page, and end whatever sessions are left."""
         for context in self.contexts:
             context.close()
+        for session in httpx.get(f"{self.url}/v1/sessions").json()["sessions"]:
+            httpx.delete(f"{self.url}/v1/sessions/{session['id']}")
 
     def _note(self, message: Any) -> None:
         """Whatever breaks the policy for contents is an error of the page."""
