@@ -20,6 +20,7 @@ from server.storage.storage import Storage, open_storage
 from server.videos.queue import VideoQueue
 from server.videos.spoken_text import TextSpeaker
 from server.videos.video_store import VideoStore
+from server.voice.activity_model import load_network
 from server.webrtc.peer import tune_webrtc
 
 
@@ -64,6 +65,7 @@ async def running_server(settings: Settings) -> AsyncIterator[ServerContext]:
             synthesiser, settings.speech.max_text_chars, settings.videos.max_video_s
         )
         queue = VideoQueue(videos, storage, jobs, settings.engine, speaker)
+        await asyncio.to_thread(load_network)  # else the first session would wait for it
         try:
             await pool.client.start()
             sessions.watch()

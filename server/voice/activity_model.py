@@ -22,7 +22,7 @@ class ActivityModel:
     """One microphone's state of the network; the network itself is shared."""
 
     def __init__(self) -> None:
-        self._session = _network()
+        self._session = load_network()
         self.reset()
 
     def reset(self) -> None:
@@ -41,7 +41,11 @@ class ActivityModel:
 
 
 @cache
-def _network() -> Any:
+def load_network() -> Any:
+    """The shared network; the first call takes a moment, and belongs into a thread.
+
+    Raises MissingWeightsError.
+    """
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()  # it would tell its maker
