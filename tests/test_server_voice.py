@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.shapes import PcmArray
-from server.voice.media_time import PACKET_SAMPLES, from_ms
+from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, from_ms, to_ms
 from server.voice.session_voice import JITTER_SAMPLES, SessionVoice, VoiceMark
 from tests.server_fixtures import tone
 from tests.voice_fixtures import hello
@@ -73,6 +73,28 @@ def test_jitter_within_the_margin_costs_nothing() -> None:
             late.remove(due)
             voice.push_microphone(LOUD, position + AHEAD)
     assert voice.padded_samples == 0
+    assert voice.dropped_samples == 0
+
+
+def test_worse_jitter_costs_one_gap_and_is_then_expected() -> None:
+    latest_packets = 3  # 60 ms, half as much again as the margin
+    voice = make_voice()
+    random = np.random.default_rng(3)
+    late: list[int] = []
+    padded_ms: list[int] = []
+    for tick in range(800):
+        position = tick * PACKET_SAMPLES
+        voice.fill(position + AHEAD)
+        # a packet overtakes none before it
+        delay = int(random.integers(0, latest_packets + 1)) if tick > 50 else 0
+        late.append(max([tick + delay, *late[-1:]]))
+        for due in [due for due in late if due <= tick]:
+            late.remove(due)
+            voice.push_microphone(LOUD, position + AHEAD)
+        padded_ms.append(to_ms(voice.padded_samples))
+    settled = padded_ms[200]
+    assert 0 < settled <= latest_packets * PACKET_MS - to_ms(JITTER_SAMPLES)
+    assert padded_ms[-1] == settled
     assert voice.dropped_samples == 0
 
 
