@@ -8,6 +8,7 @@ import structlog
 from av import CodecContext, Packet
 from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from models.shapes import Image
 from models.timing import FPS
@@ -77,6 +78,11 @@ def open_h264(
     codec.bit_rate = bit_s
     codec.gop_size = video_format.key_every
     codec.max_b_frames = 0
+    # the engine's colours; receivers take large pictures for BT.709 where nothing is said
+    codec.colorspace = Colorspace.SMPTE170M
+    codec.color_primaries = ColorPrimaries.SMPTE170M
+    codec.color_trc = ColorTrc.SMPTE170M
+    codec.color_range = ColorRange.MPEG
     codec.qmin, codec.qmax = FINEST, COARSEST
     codec.thread_count = 1
     usual = NVENC_OPTIONS if nvenc else X264_OPTIONS
