@@ -144,6 +144,34 @@ async def test_patches_name_their_ice_session(fake_server: FakeServer) -> None:
         check_problem(await client.delete(f"{where}x"), 404, "not_found")
 
 
+async def test_a_restart_that_leads_nowhere_harms_nothing(fake_server: FakeServer) -> None:
+    names = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
+    async with (
+        started_session(fake_server) as (client, session),
+        whep(client, session["urls"]["whep"]) as exchange,
+    ):
+        watcher = exchange.watcher
+        await watcher.until(pictures=5)
+        for tag in ("*", "*"):  # the second gives up the first
+            restarted = await client.patch(
+                exchange.location, content=names, headers=FRAGMENT | {"if-match": tag}
+            )
+            names = names.replace("abcd", "efgh")
+            assert restarted.status_code == 200
+            assert restarted.headers["content-type"] == FRAGMENT["content-type"]
+            assert restarted.text.count("a=ice-ufrag:") == 1
+            assert "a=candidate:" in restarted.text
+        trickle = {"content": "a=end-of-candidates\r\n"}
+        new_tag = {"if-match": restarted.headers["etag"]}
+        late = await client.patch(
+            exchange.location, **trickle, headers=FRAGMENT | {"if-match": exchange.tag}
+        )
+        check_problem(late, 412, "precondition_failed")
+        current = await client.patch(exchange.location, **trickle, headers=FRAGMENT | new_tag)
+        assert current.status_code == 204
+        await watcher.until(pictures=len(watcher.pictures) + 25)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "status", "code"),
     [
