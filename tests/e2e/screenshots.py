@@ -2,7 +2,8 @@
 
 ``client/pictures/page.jpg`` is the page with a face in mid-speech; ``client/pictures/strip.jpg``
 shows what two faces make of the same words, one picture every 160 ms; ``studio.jpg``, in the
-server's README, a face moved by the studio's sliders.
+server's README, a face moved by the studio's sliders. ``--states FOLDER`` writes the page in all
+its states and sizes instead, for looking at.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from models.shapes import FloatArray, Image
 from server.bench.server_process import ROOT, ServerProcess, running_server
 from tests.e2e.browser import chromium
 from tests.e2e.recording import QUIET_DB, RECORDER, start_recorder, stop_recorder
+from tests.e2e.state_pictures import write_states
 
 FACE_TASK = ROOT / "weights" / "face_landmarker.task"
 PICTURES = ROOT / "client" / "pictures"
@@ -126,7 +128,16 @@ def main() -> None:
         "--strip", nargs="+", default=["clara", "felix"], help="who is in the strip"
     )
     options.add_argument("--out", type=Path, default=PICTURES)
+    options.add_argument("--states", type=Path, help="a folder for the page's states, as PNGs")
     chosen = options.parse_args()
+    if chosen.states:
+        with (
+            tempfile.TemporaryDirectory() as logs,
+            running_server(Path(logs)) as server,
+            chromium() as browser,
+        ):
+            write_states(browser, server.url, chosen.states)
+        return
     chosen.out.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as logs,
