@@ -98,6 +98,22 @@ def test_worse_jitter_costs_one_gap_and_is_then_expected() -> None:
     assert voice.dropped_samples == 0
 
 
+def test_packets_that_came_in_a_heap_at_the_start_delay_the_voice_for_a_second_only() -> None:
+    voice = make_voice()
+    target = AHEAD
+    voice.fill(target)
+    for tick in range(120):
+        for _ in range(2 if tick == 0 else 1):
+            voice.push_microphone(QUIET, target)
+        target += PACKET_SAMPLES
+        voice.fill(target)
+        if tick == 40:
+            assert voice.timeline.written - target == PACKET_SAMPLES
+    assert voice.timeline.written == target
+    assert voice.dropped_samples == PACKET_SAMPLES
+    assert voice.padded_samples == 0
+
+
 def test_a_slow_microphone_clock_is_padded_and_a_fast_one_shortened() -> None:
     slow, fast = make_voice(), make_voice()
     for tick in range(3000):

@@ -4,7 +4,8 @@ All of it is written to one continuous timeline somewhat ahead of the playout po
 how far the timeline should reach now; it grows with the media clock. Speech that is already there
 is written up to the target; a microphone's packets are written as they come, within a small elastic
 margin that absorbs jitter and clock drift: when they fall behind it silence is put in, when they
-run ahead of it quiet packets (or, far ahead, any) are left out, and both are counted.
+run ahead of it (in a pause: by what a second shows to be needless; far ahead: at once) packets are
+left out, and both are counted.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 
 from models.shapes import FloatArray, PcmArray
 from server.voice.activity import VoiceActivity
+from server.voice.lead import MicrophoneLead
 from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, from_ms, to_ms
 from server.voice.speech_queue import SpeechQueue, SpokenSentence, Utterance
 from server.voice.timeline import VoiceTimeline
@@ -63,6 +65,7 @@ class _Microphone:
     ticks_without: int = 0
     speech_id: str | None = None  # while somebody speaks
     rest: PcmArray = field(default_factory=lambda: np.zeros(0, np.int16))  # less than a packet
+    lead: MicrophoneLead = field(default_factory=MicrophoneLead)
 
 
 class SessionVoice:
@@ -210,7 +213,9 @@ class SessionVoice:
             self.timeline.write_silence(max(0, target - self.timeline.written))
         speaking = self.activity.speaking
         ahead = self.timeline.written - target
-        if ahead >= (_MAX_AHEAD_SAMPLES if speaking else _QUIET_AHEAD_SAMPLES):
+        microphone.lead.note(ahead)
+        too_far = ahead >= (_MAX_AHEAD_SAMPLES if speaking else _QUIET_AHEAD_SAMPLES)
+        if too_far or (not speaking and microphone.lead.take_back()):
             self.dropped_samples += PACKET_SAMPLES
             return
         if speaking and microphone.speech_id is None:
