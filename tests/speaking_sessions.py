@@ -7,7 +7,8 @@ from server.engine.config import Engine, MotionLevels
 from server.engine.messages import ModeTiming
 from server.sessions.events import Event
 from server.sessions.listening import Listen
-from server.sessions.session import Session, SessionTiming
+from server.sessions.session import Session
+from server.sessions.timing import SessionTiming
 from server.voice.media_time import PACKET_SAMPLES
 from tests.fake_engine import FakeGenerator, FakeRenderer
 from tests.inline_engine import InlineEngine

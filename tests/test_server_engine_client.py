@@ -19,7 +19,8 @@ from server.engine.messages import EngineInfo, ModeTiming, PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError
 from server.metrics import Metrics
 from server.sessions.events import ErrorEvent
-from server.sessions.session import Session, SessionTiming
+from server.sessions.session import Session
+from server.sessions.timing import SessionTiming
 from tests.fake_engine import SIZE, read_frame_number, write_config
 from tests.test_server_engine_worker import dark_png
 

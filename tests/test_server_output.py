@@ -20,7 +20,7 @@ from server.engine.messages import EngineInfo, ModeTiming, PortraitPlan
 from server.engine.pool import EnginePool
 from server.engine.portraits import KEPT_PORTRAITS, portrait_error
 from server.metrics import Metrics
-from server.sessions.session import SessionTiming
+from server.sessions.timing import SessionTiming
 from tests.fake_engine import FakeRenderer, read_frame_number, write_config
 from tests.server_fixtures import FakeServer, started_session, watching
 from tests.test_server_api import check_problem

@@ -20,7 +20,8 @@ from server.sessions.events import (
     SpeechStarted,
     StateChanged,
 )
-from server.sessions.session import PacedMedia, Session, SessionTiming
+from server.sessions.session import PacedMedia, Session
+from server.sessions.timing import SessionTiming
 from server.voice.media_time import PACKET_SAMPLES, SAMPLES_PER_PICTURE
 from tests.fake_engine import (
     FakeGenerator,

@@ -26,7 +26,8 @@ from server.presenting.pushes import Pushes
 from server.sessions.capacity import Capacity, retry_after_s
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
 from server.sessions.listening import Listen
-from server.sessions.session import Session, SessionTiming
+from server.sessions.session import Session
+from server.sessions.timing import SessionTiming
 from server.speech_synthesis.session_speaker import SessionSpeaker
 from server.speech_synthesis.synthesiser import SpeechSynthesiser
 from server.webrtc.connections import Connections

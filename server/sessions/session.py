@@ -5,43 +5,34 @@ offline renderer as fast as pictures come. The playout position only ever moves 
 """
 
 import asyncio
-import math
 import secrets
 from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
 from models.shapes import FloatArray, Image, PcmArray
-from models.timing import FPS, FRAME_MS
 from server.engine.config import Mode, MotionLevels
 from server.engine.degradation import Degradation
 from server.engine.frame_ring import RENDER_LEAD
-from server.engine.messages import ModeTiming
-from server.sessions.captions import caption_of
 from server.sessions.events import (
     ErrorEvent,
     EventHub,
     InterruptReason,
-    SpeechEnded,
     SpeechInterrupted,
-    SpeechStarted,
     State,
-    StateChanged,
     Stats,
 )
 from server.sessions.listening import Listen, UserListening
+from server.sessions.playout import Playout
+from server.sessions.timing import SessionTiming
 from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, SAMPLES_PER_PICTURE, from_ms, to_ms
 from server.voice.session_voice import (
-    JITTER_SAMPLES,
-    CaptionMark,
     InterruptedSpeech,
     SessionVoice,
     queued_ms,
 )
 from server.voice.speech_queue import Utterance
 
-_COMPUTE_MARGIN = 1.5  # a busy machine's hop against the warm-up's
-_MAX_COMPUTE_MS = 200.0  # a machine that is slower than this cannot keep up anyway
 _INTERRUPT_LEAD_FRAMES = 1  # the picture that is on its way already
 _KEPT_REWINDS = 8
 
@@ -67,32 +58,6 @@ class EngineLink(Protocol):
 
     def picture(self, frame: int) -> Image:
         """The I420 picture [H * 3 / 2, W] of a rendered frame, in memory that is reused soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionTiming:
-    """How far ahead of the playout point voice is written; fixed for a session."""
-
-    ahead_packets: int  # the picture's delay, in packets of 20 ms
-    lead_in_frames: int  # a new motion can show this soon after the playout point
-
-    @classmethod
-    def for_engine(cls, timing: ModeTiming, larger_ms: float = 0.0) -> "SessionTiming":
-        """As small as the engine's need for voice, jitter and the machine's speed allow.
-
-        ``larger_ms``: what a picture of this session takes longer than a usual one.
-        """
-        compute_ms = min((timing.hop_ms + larger_ms) * _COMPUTE_MARGIN, _MAX_COMPUTE_MS)
-        margin_ms = to_ms(JITTER_SAMPLES) + PACKET_MS + compute_ms
-        return cls(
-            ahead_packets=math.ceil(((timing.delay_frames + 1) * FRAME_MS + margin_ms) / PACKET_MS),
-            lead_in_frames=1 + math.ceil(compute_ms / FRAME_MS),
-        )
-
-    @property
-    def ahead_samples(self) -> int:
-        """The picture's delay at 48 kHz."""
-        return self.ahead_packets * PACKET_SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +89,9 @@ class Session:
         self.voice = SessionVoice(from_ms(max_speech_s * 1000), new_speech_id)
         self.listening = UserListening(listen, self.voice, self.events)
         self.listening.on_barge_in = lambda: self.interrupt("barge_in")
+        self._playout = Playout(self.voice, self.listening, self.events)
         self.voice.on_heard = lambda packet: self.listening.hear(packet, self.position)
         self.position = 0
-        self.state: State = "idle"
         self.picture_ready = asyncio.Event()  # the picture of ``frame`` is in the ring
         self.frames_sent = 0
         self.frames_late = 0
@@ -152,6 +117,11 @@ class Session:
         self._open_engine(0)
 
     @property
+    def state(self) -> State:
+        """Idle, listening or speaking."""
+        return self._playout.state
+
+    @property
     def frame(self) -> int:
         """The frame at the playout point."""
         return self.position // SAMPLES_PER_PICTURE
@@ -175,13 +145,13 @@ class Session:
         """Move the media clock on by 20 ms and return what is to be played in them."""
         position = self.position
         self.voice.fill(self._target)
-        self._pass_marks(position)
+        self._playout.pass_marks(position)
         self._feed()
         sound = self.voice.timeline.read(position, PACKET_SAMPLES)
         self.listening.played(sound, position)
         picture_due = self.picture_due and not self._is_repeat(self.frame)
         picture = self._take_picture(self.frame) if picture_due else None
-        self._update_state()
+        self._playout.update_state()
         self.position += PACKET_SAMPLES
         self._update_picture_ready()
         return PacedMedia(position, sound, picture_due, picture)
@@ -248,7 +218,7 @@ class Session:
         self._rewind(resume, to_rest=True)
         for speech in cut:
             self.events.publish(SpeechInterrupted(speech.speech_id, to_ms(speech.heard), reason))
-        self._update_state()
+        self._playout.update_state()
         return cut[0] if cut else None
 
     def set_levels(self, levels: MotionLevels) -> None:
@@ -383,33 +353,7 @@ class Session:
         if self._engine_up:
             self._engine.rewind(frame, self._revision, to_rest=to_rest)
 
-    def _pass_marks(self, position: int) -> None:
-        was_audible = self.voice.audible
-        for mark in self.voice.pass_marks(position):
-            if isinstance(mark, CaptionMark):
-                self.events.publish(caption_of(mark))
-            elif mark.starts:
-                was_audible = mark
-                self.events.publish(SpeechStarted(mark.speech_id, to_ms(mark.position)))
-            elif was_audible is not None:
-                duration = to_ms(mark.position - was_audible.position)
-                self.events.publish(SpeechEnded(mark.speech_id, duration))
-
-    def _update_state(self) -> None:
-        if self.voice.audible is not None:
-            state: State = "speaking"
-        elif self.voice.awaits_voice or self.listening.user_speaking:
-            state = "listening"
-        else:
-            state = "idle"
-        if state != self.state:
-            self.state = state
-            self.events.publish(StateChanged(state))
-
 
 def new_speech_id() -> str:
     """An id that no other speech has."""
     return f"sp_{secrets.token_hex(8)}"
-
-
-assert FPS * FRAME_MS == 1000  # the picture delay in milliseconds is exact

@@ -1,8 +1,11 @@
 """``python -m server render``: a session without clients, as fast as its pictures come."""
 
 import asyncio
+import hashlib
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,13 +18,14 @@ from server.engine.config import MotionLevels, load_engine_config
 from server.engine.messages import PortraitPlan
 from server.engine.pool import EnginePool, LinkPlan
 from server.metrics import Metrics
-from server.sessions.session import PacedMedia, Session, SessionTiming
+from server.sessions.session import PacedMedia, Session
+from server.sessions.timing import SessionTiming
 from server.videos.render_job import RenderJob
 from server.videos.video_file import VideoFile
 from server.voice.media_time import PLAYOUT_RATE_HZ, SAMPLES_PER_PICTURE, to_ms
 from server.voice.pcm import to_pcm
 
-STALL_LIMIT_S = 60.0
+STALL_LIMIT_S = 300.0  # at low priority, beside sessions that take every core
 
 
 class RenderStalledError(VisavisError):
@@ -35,28 +39,52 @@ async def render_file(job: RenderJob, report: Callable[[int, int], None] | None 
 
     Raises ConfigError (OutputError is one), SoundError, PortraitError, WeightsError.
     """
+    sources = await read_sources(job)
+    async with open_engine(job.engine, sources.image) as pool:
+        await render_with(pool, job, sources, report)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSources:
+    """A job's files, read: a picture file's bytes, and speech [n] at 48 kHz."""
+
+    image: bytes
+    pcm: PcmArray
+
+
+async def read_sources(job: RenderJob) -> RenderSources:
+    """Before an engine is loaded. Raises ConfigError, SoundError."""
     image = avatar_image(job.avatar)
     wave = await asyncio.to_thread(read_sound, job.audio, out_rate_hz=PLAYOUT_RATE_HZ)
-    pcm = to_pcm(wave)
     if not job.out.parent.is_dir():
         raise ConfigError(f"there is no folder {job.out.parent} to write {job.out.name} to")
-    async with open_engine(job.engine, image) as pool:
-        plan = await offline_plan(pool, image, job)
-        session = offline_session(pool, plan, job.levels, len(pcm))
-        frames = -(-len(pcm) // SAMPLES_PER_PICTURE)
+    return RenderSources(image, to_pcm(wave))
+
+
+async def render_with(
+    pool: EnginePool,
+    job: RenderJob,
+    sources: RenderSources,
+    report: Callable[[int, int], None] | None = None,
+) -> None:
+    """``render_file`` with an engine that is loaded; its lane is free again afterwards."""
+    plan = await offline_plan(pool, sources.image, job)
+    session = offline_session(pool, plan, job.levels, len(sources.pcm))
+    frames = -(-len(sources.pcm) // SAMPLES_PER_PICTURE)
+    done = 0
+    try:
         with (
             VideoFile(job.out, *plan.size) as video,
-            tqdm(
-                total=frames, unit="frame", desc=job.out.name, disable=report is not None
-            ) as progress,
+            tqdm(total=frames, unit="frame", disable=report is not None) as progress,
         ):
-            done = 0
-            async for media in offline_media(session, pcm):
+            async for media in offline_media(session, sources.pcm):
                 await asyncio.to_thread(video.add, media)
                 progress.update(int(media.picture_due))
                 done += int(media.picture_due)
                 if report is not None and media.picture_due:
                     report(done, frames)
+    finally:
+        pool.close_session(plan.session_id)
 
 
 @asynccontextmanager
@@ -73,9 +101,11 @@ async def open_engine(engine: str, image: bytes) -> AsyncIterator[EnginePool]:
 
 async def offline_plan(pool: EnginePool, image: bytes, job: RenderJob) -> LinkPlan:
     """The session's plan, its portrait prepared. Raises PortraitError, OutputError."""
-    portrait = PortraitPlan("portrait", image, job.output)
+    portrait = PortraitPlan(hashlib.sha256(image).hexdigest(), image, job.output)
     facts = await pool.prepare(portrait)
-    return LinkPlan("offline", portrait, facts.size, job.mode, job.seed)
+    # replies to an earlier session of the same engine must not be taken for this one's
+    session_id = f"offline_{secrets.token_hex(8)}"
+    return LinkPlan(session_id, portrait, facts.size, job.mode, job.seed)
 
 
 def offline_session(
