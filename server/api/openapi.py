@@ -22,6 +22,8 @@ BAD_PORTRAIT = (
     "face_too_small",
     "bad_output",
 )
+# the only field that makes the server call somebody: push.py compares it with the operator's list
+TAKES_ADDRESSES = {"PushBody.url"}
 _CODES = "x-codes"  # what problems() leaves for the text's last pass
 _GENERATED = ("HTTPValidationError", "ValidationError")  # FastAPI's, which no client ever sees
 _METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
