@@ -46,7 +46,7 @@ class PacingClock:
         self.video = video
         self._session = session
         self._metrics = metrics
-        self._opus = OpusEncoder()
+        self._opus: OpusEncoder | None = None
         self._tracks: list[TrackPair] = []
         self._last_picture: Image | None = None
         self._encoded_ahead = -1  # the newest frame whose encoding began before its time
@@ -93,6 +93,7 @@ class PacingClock:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self.video.close()
+        self._opus = None  # it holds a thread for every core
 
     async def _run(self) -> None:
         await self._first_picture()
@@ -142,6 +143,8 @@ class PacingClock:
 
     def _release_sound(self, media: PacedMedia) -> None:
         frame = audio_frame(media.sound, media.position)
+        if self._opus is None:
+            self._opus = OpusEncoder()
         packet = self._opus.encode(frame) if self._tracks else None
         for tracks in self._tracks:
             tracks.audio.release(packet if tracks.audio.takes_opus else frame)
