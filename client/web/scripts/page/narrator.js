@@ -23,8 +23,8 @@ export class Narrator {
   /** @type {Captions} */
   captions;
   #transcript = new Transcript();
-  /** @type {Map<string, string>} id of a speech from this page -> how it is called */
-  #names = new Map();
+  /** @type {Map<string, Speech>} by id: what this page has sent and what has not been heard to its end */
+  #sent = new Map();
   /** @type {Set<string>} speeches of others whose text is in the transcript */
   #captioned = new Set();
   /** @type {string | null} the speech that is heard now */
@@ -52,9 +52,8 @@ export class Narrator {
    * @param {Speech} speech
    */
   sent(speechId, speech) {
-    const text = "text" in speech;
-    this.#names.set(speechId, text ? speech.text : speech.name);
-    this.#transcript.add("Face", text ? speech.text : `♪ ${speech.name}`, speechId);
+    this.#sent.set(speechId, speech);
+    this.#transcript.add("Face", "text" in speech ? speech.text : `♪ ${speech.name}`, speechId);
     // The event may overtake the answer.
     if (speechId === this.#heardId) this.#showSpeech(speechId);
   }
@@ -84,7 +83,7 @@ export class Narrator {
 
   /** The session is over: nothing more will be heard of it. */
   clear() {
-    this.#names.clear();
+    this.#sent.clear();
     this.#captioned.clear();
     this.#heardId = null;
     this.captions.clear();
@@ -107,7 +106,7 @@ export class Narrator {
    */
   #ended(speechId, durationMs) {
     this.#heardId = null;
-    if (this.#names.delete(speechId)) {
+    if (this.#sent.delete(speechId)) {
       this.#transcript.remark(speechId, seconds(durationMs));
       this.status("");
     } else if (!this.#captioned.delete(speechId)) {
@@ -124,7 +123,7 @@ export class Narrator {
    */
   #interrupted(speechId, positionMs, byTalking) {
     this.#heardId = null;
-    this.#names.delete(speechId);
+    this.#sent.delete(speechId);
     this.captions.clear();
     const words = `nterrupted ${byTalking ? "by you " : ""}after ${seconds(positionMs)}`;
     this.#transcript.remark(speechId, `i${words}`);
@@ -134,15 +133,16 @@ export class Narrator {
   /** @param {Extract<ServerEvent, { type: "caption" }>} caption */
   #caption(caption) {
     this.captions.say(caption);
-    if (this.#names.has(caption.speech_id)) return;
+    if (this.#sent.has(caption.speech_id)) return;
     this.#captioned.add(caption.speech_id);
     this.#transcript.add("Face", caption.text);
   }
 
   /** @param {string} speechId */
   #showSpeech(speechId) {
-    const name = this.#names.get(speechId);
-    if (name) this.status(`Saying ${name.length > 40 ? `${name.slice(0, 39)}…` : name}`);
+    const speech = this.#sent.get(speechId);
+    // A text is read as captions.
+    if (speech) this.status("text" in speech ? "" : `Saying ${speech.name}`);
   }
 }
 

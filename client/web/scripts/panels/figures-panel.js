@@ -111,7 +111,7 @@ export class FiguresPanel {
       value.textContent = line.text(figures) ?? "–";
       value.dataset["verdict"] = line.bad?.(figures) ? "bad" : "good";
     }
-    const freezes = figures.freezes === 0 ? "no freeze" : `${figures.freezes} freezes`;
+    const freezes = figures.freezes === 0 ? "no freeze" : figures.freezes === 1 ? "1 freeze" : `${figures.freezes} freezes`;
     this.#brief.textContent = figures.fps === null ? "" : `${figures.fps.toFixed(0)} FPS, ${freezes}`;
   }
 

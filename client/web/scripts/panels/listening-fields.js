@@ -35,7 +35,7 @@ export class ListeningFields {
     this.#preferences = preferences;
     for (const [value, mode] of Object.entries(MODES)) this.#mode.append(make("option", { value }, mode.label));
     byId("listening-fields", HTMLElement).append(
-      make("label", { class: "field" }, make("span", {}, "Microphone"), this.#mode),
+      make("label", { class: "field wide" }, make("span", { class: "unseen" }, "The microphone"), this.#mode),
       this.#note,
       make(
         "label",
