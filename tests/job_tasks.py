@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from models.errors import NoFaceError
 from server.jobs.task import Outcome, Report
 
 LONG_S = 600
+_children: list["subprocess.Popen[bytes]"] = []  # of this process
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class CountTask:
     """Three steps, then a file with the process's niceness."""
 
     out: Path
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         for step in range(1, 4):
@@ -29,8 +32,28 @@ class CountTask:
 
 
 @dataclass(frozen=True)
+class KeepingTask:
+    """Its file gets the numbers of its process and of one that the first such task starts."""
+
+    out: Path
+    fails: bool = False
+    keeps_process: ClassVar[bool] = True
+
+    def run(self, report: Report) -> Outcome:
+        del report
+        if not _children:
+            _children.append(subprocess.Popen(["sleep", str(LONG_S)]))
+        self.out.write_text(f"{os.getpid()} {_children[0].pid}")
+        if self.fails:
+            raise NoFaceError("no face was found in the picture")
+        return Outcome((self.out,), "told")
+
+
+@dataclass(frozen=True)
 class RefusingTask:
     """What a picture without a face does."""
+
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         del report
@@ -40,6 +63,8 @@ class RefusingTask:
 @dataclass(frozen=True)
 class FullDiskTask:
     """A file that has no room: PyAV's errors are OSErrors, too."""
+
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         del report
@@ -57,6 +82,8 @@ class FullDiskTask:
 class DyingTask:
     """What the kernel does when memory is short."""
 
+    keeps_process: ClassVar[bool] = False
+
     def run(self, report: Report) -> Outcome:
         del report
         os.kill(os.getpid(), 9)
@@ -66,6 +93,8 @@ class DyingTask:
 @dataclass(frozen=True)
 class LongTask:
     """Starts a process of its own and waits."""
+
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({LONG_S})"])

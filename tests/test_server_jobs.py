@@ -1,6 +1,8 @@
 """Jobs: one at a time, in processes that give way, and never a process left behind."""
 
+import contextlib
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +12,14 @@ import pytest
 
 from server.jobs.process import NICENESS
 from server.jobs.runner import JobCancelledError, JobCrashedError, JobFailedError, JobRunner
-from tests.job_tasks import CountTask, DyingTask, FullDiskTask, LongTask, RefusingTask
+from tests.job_tasks import (
+    CountTask,
+    DyingTask,
+    FullDiskTask,
+    KeepingTask,
+    LongTask,
+    RefusingTask,
+)
 
 
 def ignore(done: int, total: int, what: str) -> None:
@@ -22,6 +31,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def wait_until_gone(*pids: int) -> None:
+    """The kernel's doing, after the signal."""
+    limit_s = time.monotonic() + 10
+    while any(alive(pid) for pid in pids) and time.monotonic() < limit_s:
+        time.sleep(0.02)
+    assert not any(alive(pid) for pid in pids)
 
 
 @pytest.fixture
@@ -81,10 +98,31 @@ def test_cancelling_ends_the_process_and_all_it_started(jobs: JobRunner) -> None
         jobs.run("me", LongTask(), report)
     canceller.join()
     assert others == [False, True]
-    gone = time.monotonic() + 10  # the kernel's doing, after the signal
-    while alive(pids[0]) and time.monotonic() < gone:
-        time.sleep(0.02)
-    assert not alive(pids[0])
+    wait_until_gone(pids[0])
+
+
+def test_a_process_is_kept_for_the_next_task_that_can_use_it(tmp_path: Path) -> None:
+    def pids(task: KeepingTask) -> list[int]:
+        refused = pytest.raises(JobFailedError, match="no face")
+        with refused if task.fails else contextlib.nullcontext():
+            runner.run("me", task, ignore)
+        return [int(pid) for pid in task.out.read_text().split()]
+
+    runner = JobRunner()
+    try:
+        first = pids(KeepingTask(tmp_path / "1"))
+        assert pids(KeepingTask(tmp_path / "2", fails=True)) == first
+        assert pids(KeepingTask(tmp_path / "3")) == first
+        runner.run("me", CountTask(tmp_path / "count"), ignore)  # loads something else
+        assert not any(alive(pid) for pid in first)
+        second = pids(KeepingTask(tmp_path / "4"))
+        os.kill(second[0], signal.SIGKILL)
+        wait_until_gone(second[0])
+        assert pids(KeepingTask(tmp_path / "5")) != second
+        third = pids(KeepingTask(tmp_path / "6"))
+    finally:
+        runner.close()
+    wait_until_gone(*third)
 
 
 def test_nothing_runs_after_the_end(jobs: JobRunner) -> None:

@@ -43,7 +43,7 @@ from tests.video_tasks import (
 
 SETTINGS = VideoSettings(max_waiting_per_owner=3, keep_days=7, max_total_bytes=1024**2)
 START = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0  # jobs give way to everything else on the machine
 
 
 class Clock:

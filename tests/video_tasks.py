@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from models.errors import NoFaceError
 from server.jobs.task import Outcome, Report
@@ -17,6 +18,7 @@ class WritingTask:
     """A file with what it was made from."""
 
     job: RenderJob
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         report(1, 2, "Rendering")
@@ -29,6 +31,7 @@ class SleepingTask:
     """Half done, and then nothing more."""
 
     job: RenderJob
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         self.job.out.write_bytes(b"half")
@@ -42,6 +45,7 @@ class RefusingTask:
     """What people can mend."""
 
     job: RenderJob
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         del report
@@ -53,6 +57,7 @@ class DyingTask:
     """As when the kernel takes the memory back."""
 
     job: RenderJob
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         del report
@@ -66,6 +71,7 @@ class DyingOnceTask:
     """Dies the first time."""
 
     job: RenderJob
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         trace = self.job.out.parent.parent / "died"
@@ -80,6 +86,7 @@ class SoundTask:
     """A file that is its sound."""
 
     job: RenderJob
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         del report

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE_S = 120.0  # jobs give way to everything else on the machine
+PATIENCE_S = 180.0  # jobs give way to everything else on the machine
 
 
 async def video_until(client: httpx.AsyncClient, video_id: str, *statuses: str) -> dict[str, Any]:

@@ -208,6 +208,11 @@ class EnginePool:
             self.client.send(CloseSession(link.plan.session_id))
             self._free_lanes.append(link.lane)
 
+    def close_session(self, session_id: str) -> None:
+        """Forget a session, if there is such a one; its lane is free again."""
+        if link := self._links.get(session_id):
+            link.close()
+
     async def close(self) -> None:
         """End the worker and free the ring."""
         for task in self._tasks:

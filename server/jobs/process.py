@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-NICENESS = 15  # live sessions keep the cores
+NICENESS = 10  # live sessions keep the cores, and a job still gets on beside them
 END_WITHIN_S = 4.0
 _AUTOGROUP = Path("/proc/self/autogroup")
 

@@ -1,7 +1,9 @@
 """Runs jobs one at a time, each in a process of its own that gives way to live sessions."""
 
+import contextlib
 import os
 import threading
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -15,6 +17,7 @@ from server.storage.errors import storage_error
 
 log = structlog.get_logger(__name__)
 
+KEPT_S = 60.0  # an idle process and what it has loaded
 _POLL_S = 0.2
 
 
@@ -46,6 +49,19 @@ class _Running:
     cancelled: threading.Event
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    process: BaseProcess
+    connection: Connection
+    since_s: float
+
+    @property
+    def is_fresh(self) -> bool:
+        """It waits for a task, and will for long enough to get one."""
+        young = time.monotonic() - self.since_s < KEPT_S / 2
+        return young and self.process.is_alive() and not self.connection.poll()
+
+
 class JobRunner:
     """Runs tasks one after the other: the studio's and the API's. Thread-safe."""
 
@@ -53,6 +69,7 @@ class JobRunner:
         self._turn = threading.Lock()
         self._guard = threading.Lock()
         self._running: _Running | None = None
+        self._kept: _Kept | None = None
         self._closed = False
 
     def run(self, owner: str, task: Task, report: Report) -> Outcome:
@@ -81,23 +98,57 @@ class JobRunner:
         if running is not None:
             running.cancelled.set()
             end_process(running.process)
+        self._end_kept()
 
     def _run(self, owner: str, task: Task, report: Report) -> Outcome:
+        running, connection = self._begin(owner, task)
+        whole = False
+        try:
+            outcome = self._follow(running, connection, report)
+            whole = True
+            return outcome
+        except JobCrashedError:
+            raise
+        except JobFailedError:
+            whole = True  # the task said no; its process is as good as before
+            raise
+        finally:
+            if whole and not task.keeps_process:
+                running.process.join(END_WITHIN_S)
+            self._finish(running.process, connection, keep=whole and task.keeps_process)
+
+    def _begin(self, owner: str, task: Task) -> tuple[_Running, Connection]:
+        if not (task.keeps_process and self._kept is not None and self._kept.is_fresh):
+            self._end_kept()
         with self._guard:
             if self._closed:
                 raise JobCancelledError("the server is stopping")
-            process, connection = start_process(_job_process, "visavis-job", task)
+            if self._kept is not None:
+                process, connection = self._kept.process, self._kept.connection
+                self._kept = None
+            else:
+                process, connection = start_process(_job_process, "visavis-job")
             running = _Running(owner, process, threading.Event())
             self._running = running
-        try:
-            outcome = self._follow(running, connection, report)
-            process.join(END_WITHIN_S)
-            return outcome
-        finally:
-            with self._guard:
-                self._running = None
-            end_process(process)
-            connection.close()
+        with contextlib.suppress(OSError):  # it died meanwhile: following it tells
+            connection.send(task)
+        return running, connection
+
+    def _finish(self, process: BaseProcess, connection: Connection, *, keep: bool) -> None:
+        with self._guard:
+            self._running = None
+            if keep and not self._closed:
+                self._kept = _Kept(process, connection, time.monotonic())
+                return
+        end_process(process)
+        connection.close()
+
+    def _end_kept(self) -> None:
+        with self._guard:
+            kept, self._kept = self._kept, None
+        if kept is not None:
+            end_process(kept.process)
+            kept.connection.close()
 
     def _follow(self, running: _Running, connection: Connection, report: Report) -> Outcome:
         while True:
@@ -123,24 +174,31 @@ class JobRunner:
                 raise JobFailedError(*content)
 
 
-def _job_process(connection: Connection, task: Task) -> None:
+def _job_process(connection: Connection) -> None:
     from server.logs import configure_logs
 
     give_way()
     configure_logs("console", "warning")
+    with contextlib.suppress(EOFError):
+        while connection.poll(KEPT_S + _POLL_S):
+            task: Task = connection.recv()
+            connection.send(_answer(task, connection))
+            if not task.keeps_process:
+                connection.close()
+                # somebody waits: what torch tidies up at an interpreter's end takes seconds
+                os._exit(0)
 
+
+def _answer(task: Task, connection: Connection) -> tuple[object, ...]:
     def report(done: int, total: int, what: str) -> None:
         connection.send(("progress", done, total, what))
 
     try:
-        connection.send(("done", task.run(report)))
+        return "done", task.run(report)
     except VisavisError as error:
-        connection.send(("failed", error.code, str(error)))
+        return "failed", error.code, str(error)
     except Exception as error:
         if (full := storage_error(error)) is not None:
-            connection.send(("failed", full.code, str(full)))
-        else:
-            log.exception("job_crashed")
-            connection.send(("failed", "internal", f"{type(error).__name__}: {error}"))
-    connection.close()
-    os._exit(0)  # somebody waits: what torch tidies up at an interpreter's end takes seconds
+            return "failed", full.code, str(full)
+        log.exception("job_crashed")
+        return "failed", "internal", f"{type(error).__name__}: {error}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 Report = Callable[[int, int, str], None]
 """Steps done, steps in all (0: not known), what is being done."""
@@ -19,6 +19,9 @@ class Outcome:
 
 class Task(Protocol):
     """Picklable. ``run`` raises VisavisError for what people can mend."""
+
+    keeps_process: ClassVar[bool]
+    """Whether the next task may find its process, with what it has loaded, still there."""
 
     def run(self, report: Report) -> Outcome:
         """Does the work; calls ``report`` as it goes."""

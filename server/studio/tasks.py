@@ -1,7 +1,7 @@
 """What the studio's jobs do, in the processes that were started for them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from server.jobs.task import Outcome, Report, rendered
 
@@ -15,6 +15,7 @@ class AnimateTask:
     """A source is moved by a driving file."""
 
     job: "AnimateJob"
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         """See ``liveportrait.animate.run.animate``."""
@@ -33,6 +34,7 @@ class BenchTask:
     """The benchmark of the LivePortrait networks; minutes on a CPU."""
 
     job: "BenchJob"
+    keeps_process: ClassVar[bool] = False
 
     def run(self, report: Report) -> Outcome:
         """See ``liveportrait.bench.run.run_bench``."""

@@ -1,6 +1,7 @@
 """A portrait speaks a sound file: the job of the studio and of ``/v1/videos``."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from server.jobs.task import Outcome, Report, rendered
 from server.videos.render_job import RenderJob
@@ -11,13 +12,13 @@ class RenderTask:
     """Picklable, for a JobRunner."""
 
     job: RenderJob
+    keeps_process: ClassVar[bool] = True  # loading the engine takes longer than a short video
 
     def run(self, report: Report) -> Outcome:
         """See ``server.videos.offline.render_file``."""
-        import asyncio
         import time
 
-        from server.videos.offline import render_file
+        from server.videos.warm_engine import warm_engine
 
         started = time.monotonic()
         frames = 0
@@ -28,5 +29,5 @@ class RenderTask:
             report(done, total, "Rendering")
 
         report(0, 0, "Loading the engine")
-        asyncio.run(render_file(self.job, count))
+        warm_engine().render(self.job, count)
         return Outcome((self.job.out,), rendered(frames, time.monotonic() - started))
