@@ -1,7 +1,7 @@
 """One voice's motion, hop by hop.
 
-``live``: every ``hop_frames`` of voice it plans the hop and the look-ahead after it, shows the hop,
-and cross-fades the next plan with the look-ahead of the last one, so that no joint shows. A plan
+``live``: every ``hop_frames`` of voice it plans the hop and some frames after it, shows the hop,
+and cross-fades the next plan with what the last one had after its hop, so that no joint shows. A plan
 begins a few frames before its hop: its first frames still lean on the context, and are left out.
 ``chunk``: the same with hops of 65 frames, for a voice that is already there.
 
@@ -42,9 +42,11 @@ from models.timing import CONTEXT_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
 
 Mode = Literal["live", "chunk"]
 WARM_UP_FRAMES = 4  # of a plan, before its hop
-# from the last plan to the next: what a look-ahead says of later mouths is worse; the slow rest of
-# the face takes all of the look-ahead
-MOUTH_FADE_FRAMES = 3
+# from the last plan to the next. What the last frames of a look-ahead say of the mouth is worse, so
+# they are left out of its fade; the slow rest of the face takes the whole overlap, which goes beyond
+# a short look-ahead into frames whose voice is not known yet
+MOUTH_UNSURE_FRAMES = 2
+LEAST_OVERLAP_FRAMES = 5
 HISTORY_FRAMES = 1000  # how far back ``rewind`` reaches: 40 s
 
 
@@ -128,8 +130,8 @@ class MotionStream(VoiceStream):
 
     @property
     def planned_frames(self) -> int:
-        """New frames of every plan: warm-up, hop, look-ahead."""
-        return WARM_UP_FRAMES + self.hop_frames + self.lookahead_frames
+        """New frames of every plan: warm-up, hop, overlap with the next."""
+        return WARM_UP_FRAMES + self.hop_frames + max(self.lookahead_frames, LEAST_OVERLAP_FRAMES)
 
     def interrupt(self, frame: int) -> None:
         """As in every stream; what was said before no longer opens the mouth."""
@@ -217,14 +219,15 @@ class MotionStream(VoiceStream):
         return np.concatenate([np.repeat(self._rest_raw, CONTEXT_FRAMES - len(shown), 0), shown])
 
     def _cross_faded(self, plan: FloatArray, start: int) -> FloatArray:
-        """Lead from the last plan's look-ahead into the new plan [hop + look-ahead, M]."""
+        """Lead from the last plan's overlap into the new plan [hop + overlap, M]."""
         while self._plans and self._plans[0][0] < start - HISTORY_FRAMES:
             self._plans.popleft()
         if not self._plans or self._plans[-1][0] != start:
             return plan
         old = self._plans[-1][1]
         at = np.arange(1, len(old) + 1, dtype=np.float32)
-        share = np.repeat(np.minimum(1.0, at / (MOUTH_FADE_FRAMES + 1))[:, None], plan.shape[1], 1)
+        mouth_frames = max(1, self.lookahead_frames - MOUTH_UNSURE_FRAMES)
+        share = np.repeat(np.minimum(1.0, at / (mouth_frames + 1))[:, None], plan.shape[1], 1)
         share[:, self._steady_channels] = (at / (len(old) + 1))[:, None]
         faded = plan.copy()
         faded[: len(old)] = (1 - share) * old + share * plan[: len(old)]

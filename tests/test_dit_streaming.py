@@ -12,7 +12,8 @@ from models.device import DevicePolicy
 from models.motion import Motion, concatenate
 from models.shapes import FloatArray
 from models.sound import read_sound
-from models.speech_encoder import SpeechEncoder
+from models.speech_encoder import EncoderWindow, SpeechEncoder
+from models.speech_networks import load_speech_network
 from models.timing import SAMPLE_RATE_HZ
 from server.engine.config import load_engine_config
 from tests.conftest import ROOT
@@ -24,7 +25,10 @@ TAPE_SPEEDS = (1.0, 0.9, 1.1, 0.95, 1.05, 0.85)
 def generator() -> MotionGenerator:
     config = load_engine_config("lite")
     policy = DevicePolicy.for_this_machine()
-    encoder = SpeechEncoder.load(config.path(config.encoder), policy)
+    network = load_speech_network(config.path(config.encoder))
+    live = config.live
+    window = EncoderWindow(network.left_frames, live.hop_frames, live.lookahead_frames)
+    encoder = SpeechEncoder(network, policy, window)
     return MotionGenerator.load(config.path(config.motion), encoder, policy)
 
 
