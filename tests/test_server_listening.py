@@ -139,6 +139,20 @@ def test_a_microphone_that_goes_away_ends_the_users_speech() -> None:
     assert face.states[-1] == "idle"
 
 
+@pytest.mark.parametrize("microphone_drives", [False, True])
+def test_an_interrupt_by_the_client_is_not_the_end_of_the_users_speech(
+    microphone_drives: bool,
+) -> None:
+    face = SpeakingSession("events", microphone_drives=microphone_drives)
+    user = np.concatenate([SILENCE, synthesised(), SILENCE])
+    face.play(100, user)
+    face.session.interrupt()
+    face.play(1)  # the user's next packet is late
+    face.play(len(user) // 960 - 101, user[101 * 960 :])
+    assert len(face.told(UserSpeechStarted)) == 1
+    assert len(face.told(UserSpeechEnded)) == 1
+
+
 def test_after_a_barge_in_the_users_voice_drives_a_face_that_takes_it() -> None:
     face = SpeakingSession("barge_in", microphone_drives=True)
     face.session.say(synthesised(AVATAR), "long")

@@ -50,7 +50,7 @@ class UserListening:
         if self._voice.api_speech_audible:
             self._avatar_heard_at = position
         self._echo.played(packet)
-        if not self._voice.microphone_running:
+        if not self._voice.activity.speaking:  # the microphone may be gone
             self._end(position)
 
     def hear(self, packet: PcmArray, position: int) -> None:

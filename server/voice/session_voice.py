@@ -229,7 +229,8 @@ class SessionVoice:
     def _watch_microphone(self) -> None:
         microphone = self._microphone
         microphone.ticks_without += 1
-        if microphone.running and microphone.ticks_without > _MICROPHONE_GONE_TICKS:
+        known = microphone.running or self.activity.speaking
+        if known and microphone.ticks_without > _MICROPHONE_GONE_TICKS:
             self._end_microphone_speech()
             self._microphone = _Microphone()
             self.activity.reset()
