@@ -1,8 +1,9 @@
 """One voice's motion, hop by hop.
 
 ``live``: every ``hop_frames`` of voice it plans the hop and some frames after it, shows the hop,
-and cross-fades the next plan with what the last one had after its hop, so that no joint shows. A plan
-begins a few frames before its hop: its first frames still lean on the context, and are left out.
+and cross-fades the next plan with what the last one had after its hop, so that no joint shows. A
+plan begins a few frames before its hop: its first frames still lean on the context, and are left
+out.
 ``chunk``: the same with hops of 65 frames, for a voice that is already there.
 
 What is planned depends on counts of samples alone, the noise of a frame on its number and the seed:
@@ -43,8 +44,8 @@ from models.timing import CONTEXT_FRAMES, NEW_FRAMES, SAMPLES_PER_FRAME
 Mode = Literal["live", "chunk"]
 WARM_UP_FRAMES = 4  # of a plan, before its hop
 # from the last plan to the next. What the last frames of a look-ahead say of the mouth is worse, so
-# they are left out of its fade; the slow rest of the face takes the whole overlap, which goes beyond
-# a short look-ahead into frames whose voice is not known yet
+# they are left out of its fade; the slow rest of the face takes the whole overlap, which goes
+# beyond a short look-ahead into frames whose voice is not known yet
 MOUTH_UNSURE_FRAMES = 2
 LEAST_OVERLAP_FRAMES = 5
 HISTORY_FRAMES = 1000  # how far back ``rewind`` reaches: 40 s

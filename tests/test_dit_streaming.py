@@ -1,6 +1,7 @@
 """The shipped checkpoint as a stream: joints that do not show, a mouth shut in silence."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from dit.evaluation.joints import border_ratios
 from dit.evaluation.lips import generated_lips
 from dit.generator import Mode, MotionGenerator
+from dit.sampler import Predictor
 from models.device import DevicePolicy
 from models.motion import Motion, concatenate
 from models.shapes import FloatArray
@@ -81,3 +83,28 @@ def test_the_same_seed_gives_the_same_stream_and_silence_keeps_the_lips_shut() -
     silent = concatenate([stream.push(np.zeros_like(speech)), stream.finish()])
     gap = generated_lips(silent)[25:, 0]
     assert (gap < 0.03).mean() > 0.95
+
+
+def test_a_stream_in_a_hurry_plans_with_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    planner = generator().planner
+    taken: list[float] = []
+    network = planner._predictor
+
+    def counted(*bound: Any) -> Predictor:
+        predict = network(*bound)
+
+        def step(x: FloatArray, t: float) -> FloatArray:
+            taken.append(t)
+            return predict(x, t)
+
+        return step
+
+    monkeypatch.setattr(planner, "_predictor", counted)
+    stream = generator().start(mode="live", seed=3)
+    silence = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
+    unhurried = stream.push(silence)
+    assert len(taken) == len(unhurried) // stream.hop_frames * generator().checkpoint.sampling.steps
+    stream.hurried = True
+    taken.clear()
+    hurried = stream.push(silence)
+    assert len(taken) == len(hurried) // stream.hop_frames > 0
