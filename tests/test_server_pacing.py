@@ -197,3 +197,25 @@ def test_a_clock_that_breaks_says_so() -> None:
         await clock.stop()
 
     run_virtually(play(), loop)
+
+
+def test_a_picture_taken_ahead_is_shown_at_its_own_frame_only() -> None:
+    session, link = make_session()
+    link.i420 = True
+    session.prime()
+    link.work()
+    session.tick()
+    assert session.picture_ahead() is None  # the next tick is in the middle of a frame
+    session.tick()
+    ahead = session.picture_ahead()
+    assert ahead is not None
+    assert session.picture_ahead() is ahead
+    session.interrupt()  # what is on its way already is not taken back
+    link.work()
+    assert session.tick().picture is ahead
+    session.tick()
+    link.work()
+    later = session.tick().picture
+    assert later is not None
+    assert later is not ahead
+    assert session.frames_sent == 3

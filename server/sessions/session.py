@@ -159,9 +159,10 @@ class Session:
     def picture_ahead(self) -> Image | None:
         """The picture that the next tick will show, if it is there: from now on nothing changes
         it any more, so it can be encoded before its time."""
-        if self.picture_due and self._ahead is None and self.frame in self._ready:
-            self._ahead = self.frame, self._engine.picture(self.frame).copy()
-        return self._ahead[1] if self._ahead else None
+        frame = self.frame
+        if self.picture_due and frame in self._ready and self._picture_taken(frame) is None:
+            self._ahead = frame, self._engine.picture(frame).copy()
+        return self._picture_taken(frame)
 
     def push_microphone(self, pcm: PcmArray) -> None:
         """Voice [n] at 48 kHz, just arrived."""
@@ -313,17 +314,20 @@ class Session:
 
     def _take_picture(self, frame: int) -> Image | None:
         self._ready = {ready for ready in self._ready if ready >= frame}
-        ahead, self._ahead = self._ahead, None
+        ahead, self._ahead = self._picture_taken(frame), None
         if ahead is not None:
             self._ready.discard(frame)
             self.frames_sent += 1
-            return ahead[1]
+            return ahead
         if frame not in self._ready:
             self.frames_late += 1
             return None
         self._ready.discard(frame)
         self.frames_sent += 1
         return self._engine.picture(frame).copy()
+
+    def _picture_taken(self, frame: int) -> Image | None:
+        return self._ahead[1] if self._ahead and self._ahead[0] == frame else None
 
     def _update_picture_ready(self) -> None:
         if self.frame in self._ready:
