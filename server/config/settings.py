@@ -129,7 +129,8 @@ def load_settings(config: Path | None = None, **command_line: Any) -> Settings:
     try:
         values = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the settings file {path}: {error}") from error
+        reason = " ".join(str(error).split())  # YAML's errors are drawings of several lines
+        raise ConfigError(f"cannot read the settings file {path}: {reason}") from error
     if not isinstance(values, dict) or "_cli" in values:
         raise ConfigError(f"the settings file {path} must hold names and values")
     given = {name: value for name, value in command_line.items() if value is not None}
