@@ -35,6 +35,12 @@ def test_an_address_starts_a_face_without_controls(
         assert not page.get_by_test_id(name).is_visible()
 
 
+def test_without_controls_or_autostart_a_button_starts_it(pages: ClientPages) -> None:
+    page = pages.open("/?controls=0&voice_in=api")
+    page.get_by_role("button", name="Start").click()
+    wait_for_phase(page, *LIVE)
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [

@@ -129,6 +129,12 @@ export class Conversation {
     const there = await this.#load();
     if (mistakes[0]) this.#notices.show(mistakes[0]);
     else if (there && this.#wishes.autostart) await this.#start();
+    else if (there && !this.#wishes.controls) this.#offerStart();
+  }
+
+  /** Without controls there is no other button to press. */
+  #offerStart() {
+    this.#notices.show({ title: "The face is ready.", advice: "" }, { label: "Start", run: () => void this.#togglePrimary() });
   }
 
   /** @returns {Record<string, Shortcut>} */
@@ -184,11 +190,8 @@ export class Conversation {
 
   /** A server that was still loading when the page opened could not say what it can do. */
   async #offerOutput() {
-    try {
-      this.#picture.offer((await this.#api.server()).output ?? null);
-    } catch {
-      // It is asked again with the next session.
-    }
+    const server = await this.#api.server().catch(() => null);
+    this.#picture.offer(server?.output ?? null);
   }
 
   async #togglePrimary() {
@@ -235,12 +238,7 @@ export class Conversation {
   }
 
   async #interrupt() {
-    if (!this.#session.live) return;
-    try {
-      await this.#session.interrupt();
-    } catch (error) {
-      this.#tell(error);
-    }
+    await this.#session.interrupt().catch((error) => this.#tell(error));
   }
 
   #changeFace() {
