@@ -2,19 +2,22 @@
 
 from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.motion import Motion
+from models.shapes import FloatArray
 from server.avatars import load_shipped
-from server.engine.config import Engine, MotionLevels, build_engine, load_engine_config
+from server.engine.config import Engine, Mode, MotionLevels, build_engine, load_engine_config
 from server.engine.frame_ring import FrameRing
 from server.engine.messages import (
     CloseSession,
     Command,
     FeedSession,
     FramesReady,
+    MotionReady,
     OpenSession,
     PortraitFacts,
     PortraitPrepared,
@@ -26,7 +29,14 @@ from server.engine.messages import (
     Shutdown,
 )
 from server.engine.worker import EngineWorker
-from tests.fake_engine import SIZE, FakeGenerator, FakePortrait, FakeRenderer, write_config
+from tests.fake_engine import (
+    SIZE,
+    FakeGenerator,
+    FakePortrait,
+    FakeRenderer,
+    FakeStream,
+    write_config,
+)
 
 VOICE = np.zeros(640 * 10, np.float32)
 
@@ -152,4 +162,30 @@ def test_one_sessions_trouble_does_not_end_the_others() -> None:
     assert len(frames(replies)) == 5
     desk.run(CloseSession("a"))
     assert not desk.worker._sessions
+    desk.ring.close()
+
+
+class ListeningStream(FakeStream):
+    """Says that a hop's features took 30 ms."""
+
+    def push(self, samples: FloatArray) -> Motion:
+        motion = super().push(samples)
+        self.features_s += 0.03 * bool(len(motion))
+        return motion
+
+
+class ListeningGenerator(FakeGenerator):
+    """Starts such streams."""
+
+    def start(self, *, mode: Mode, seed: int, controls: Any) -> ListeningStream:
+        del seed
+        return ListeningStream(mode, controls)
+
+
+def test_a_hops_features_are_timed_apart_from_its_motion() -> None:
+    desk = Desk(Engine("fake", ListeningGenerator(), FakeRenderer(), lambda levels: levels))
+    replies = desk.run(opened("a", 0), FeedSession("a", VOICE, 0, 2))
+    (hop,) = [reply for reply in replies if isinstance(reply, MotionReady)]
+    assert (hop.session_id, hop.frames) == ("a", 5)
+    assert hop.features_ms == pytest.approx(30.0)
     desk.ring.close()
