@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -15,6 +16,7 @@ from server.speech_synthesis.embedded import EmbeddedSynthesiser
 from server.speech_synthesis.embedded_process import VOICE_RATE_HZ, VOICES, trimmed
 from server.speech_synthesis.synthesiser import SpeechServiceFailedError
 from server.voice.media_time import from_ms
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -146,6 +148,21 @@ async def test_close_leaves_no_process_behind() -> None:
     await synthesiser.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+async def test_the_process_ends_when_the_server_is_gone() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "server.speech_synthesis.embedded_process",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    async with asyncio.timeout(60):
+        said, _ = await process.communicate()
+    assert said == b"\0\0\0\0"  # ready, and nobody asked for anything
+    assert process.returncode == 0
 
 
 async def test_every_voice_that_is_offered_can_be_spoken() -> None:
