@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+from tests.fake_engine import read_level
 from tests.server_fixtures import FakeServer, started_session
 from tests.test_server_api import check_problem
 from tests.test_server_peer import ToneMicrophone, heard
@@ -35,6 +36,9 @@ async def test_a_voice_over_whip_is_watched_over_whep(fake_server: FakeServer) -
             check_problem(refused, 409, "conflict")
         check_problem(await client.delete(published.location), 404, "not_found")
     assert np_peak(heard(watched.watcher)) > 5000
+    levels = [read_level(frame.to_ndarray(format="rgb24")) for frame in watched.watcher.pictures]
+    assert max(levels) > 150  # the face speaks, and rests between the tones
+    assert min(levels[20:]) < 40
     assert session_id not in {live.session_id for live in sessions.all()}
 
 
