@@ -11,7 +11,7 @@ from server.presenting.destination import Destination
 
 _PROTOCOLS = {"rtmp": "rtmp,tcp", "rtmps": "rtmps,rtmp,tls,tcp", "srt": "srt,udp"}
 _GOODBYE_S = 3.0  # to say the stream's end
-_KEPT_LINES = 5
+_KEPT_LINES = 3
 
 
 class FfmpegMissingError(VisavisError):
@@ -61,7 +61,7 @@ class FfmpegPush:
     @property
     def trouble(self) -> str:
         """What the program said last, without what is secret in the URL."""
-        said = self._lines[-1] if self._lines else "FFmpeg ended without a word"
+        said = "; ".join(self._lines) or "FFmpeg ended without a word"
         secrets = [self._destination.path, self._destination.path.rpartition("/")[2]]
         secrets += [value for _, value in self._destination.options]
         for secret in filter(None, secrets):
