@@ -28,6 +28,8 @@ class RenderTask:
             frames = total
             report(done, total, "Rendering")
 
-        report(0, 0, "Loading the engine")
-        warm_engine().render(self.job, count)
+        engine = warm_engine()
+        if not engine.is_loaded(self.job.engine):
+            report(0, 0, "Loading the engine")
+        engine.render(self.job, count)
         return Outcome((self.job.out,), rendered(frames, time.monotonic() - started))

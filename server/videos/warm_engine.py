@@ -31,6 +31,10 @@ class WarmEngine:
         """As ``render_file``. Raises what that raises."""
         self._wait(self._render(job, report), None)
 
+    def is_loaded(self, engine: str) -> bool:
+        """Whether a video with ``engine`` can begin at once."""
+        return self._pool is not None and self._engine == engine
+
     def close(self) -> None:
         """End the engine's worker."""
         self._wait(self._forget(), _CLOSE_WITHIN_S)
