@@ -69,6 +69,7 @@ async def describe(context: Context) -> dict[str, object]:
             "max_speech_s": settings.limits.max_speech_s,
             "idle_timeout_s": settings.limits.idle_timeout_s,
             "max_duration_s": settings.limits.max_duration_s,
+            "max_video_s": settings.videos.max_video_s,
             "pcm_rates_hz": [MIN_PCM_RATE_HZ, MAX_PCM_RATE_HZ],
         },
         "capacity": {
