@@ -11,7 +11,7 @@ from server.api.openapi import BAD_PORTRAIT, STORAGE, problems
 from server.api.problems import ApiError
 from server.config.settings import Settings
 from server.config.webrtc import IceServer
-from server.engine.pool import NoLaneError
+from server.sessions.capacity import AtCapacityError
 from server.sessions.registry import DrainingError
 from server.webrtc.connections import Connection, ViewersFullError
 from server.webrtc.ice_fragment import parse_fragment
@@ -19,7 +19,7 @@ from server.webrtc.offers import BadSdpError
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
-FULL = (NoLaneError, ViewersFullError, DrainingError)
+FULL = (AtCapacityError, ViewersFullError, DrainingError)
 OFFER_BODY = {"requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}}
 FRAGMENT_BODY = {
     "requestBody": {"required": True, "content": {FRAGMENT: {"schema": {"type": "string"}}}},

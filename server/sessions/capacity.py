@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from models.timing import FPS
+from server.api.problems import ApiError
 from server.engine.config import Mode
 from server.engine.messages import EngineInfo, SecondCost
 
@@ -20,6 +21,15 @@ AUTO_LANES = 32  # of the ring: the most that are ever taken without a number in
 # a second of one session's packets, sound, voice and clock in the server's own process
 NETWORK = SecondCost(worker_s=0.0, cpu_s=0.10)
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 1, 10  # sessions often end before their time
+
+
+class AtCapacityError(ApiError):
+    """No further session fits."""
+
+    def __init__(self, running: int, remaining_s: Sequence[float]) -> None:
+        """``remaining_s``: what the running sessions have left before they must end."""
+        detail = f"{running} sessions run, and the machine holds no further one"
+        super().__init__("at_capacity", detail, retry_after_s(remaining_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from server.engine.messages import EngineInfo, PortraitPlan, SecondCost
 from server.engine.pool import EnginePool, LinkPlan, NoLaneError, PooledEngine
 from server.metrics import Metrics
 from server.presenting.pushes import Pushes
-from server.sessions.capacity import Capacity, retry_after_s
+from server.sessions.capacity import AtCapacityError, Capacity
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
 from server.sessions.listening import Listen
 from server.sessions.session import Session
@@ -206,7 +206,7 @@ class SessionRegistry:
         return self._sessions[session_id]
 
     async def start(self, plan: SessionPlan) -> LiveSession:
-        """A new session, its first idle pictures under way. Raises ApiError ``at_capacity``,
+        """A new session, its first idle pictures under way. Raises AtCapacityError,
         PortraitError, OutputError, EngineUnavailableError, DrainingError."""
         if self.draining:
             raise DrainingError("the server is stopping; try again when it is back")
@@ -234,7 +234,7 @@ class SessionRegistry:
         return live
 
     def _check_room(self, new: SecondCost) -> None:
-        """Raises ApiError ``at_capacity``."""
+        """Raises AtCapacityError."""
         info = self._pool.info
         assert info is not None
         running = [
@@ -243,11 +243,10 @@ class SessionRegistry:
         if not self.capacity.admits(running, new):
             raise self._refusal()
 
-    def _refusal(self) -> ApiError:
+    def _refusal(self) -> AtCapacityError:
         self._metrics.sessions_refused.inc()
         remaining = [live.remaining_s for live in self._sessions.values()]
-        detail = f"{len(remaining)} sessions run, and the machine holds no further one"
-        return ApiError("at_capacity", detail, retry_after_s(remaining))
+        return AtCapacityError(len(remaining), remaining)
 
     def _opened(
         self, session_id: str, plan: SessionPlan, link: PooledEngine, info: EngineInfo
