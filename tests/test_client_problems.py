@@ -10,7 +10,14 @@ import pytest
 from server.api.problems import KNOWN
 
 WEB = Path(__file__).resolve().parent.parent / "client" / "web"
-ERROR_EVENTS = {"engine_restarted", "engine_failed", "invalid_event", "speech_queue_full"}
+ERROR_EVENTS = {
+    "draining",
+    "engine_error",
+    "engine_restarted",
+    "engine_failed",
+    "invalid_event",
+    "speech_queue_full",
+}
 ENDS = {
     "client_lost",
     "deleted",
@@ -19,7 +26,7 @@ ENDS = {
     "internal_error",
     "max_duration",
     "never_connected",
-    "server_stopped",
+    "server_stopping",
 }
 
 

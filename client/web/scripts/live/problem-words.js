@@ -96,7 +96,7 @@ export const BY_CODE = {
   max_duration: { title: "The session has reached its longest duration.", advice: START_AGAIN },
   client_lost: { title: "The server lost sight of this page.", advice: START_AGAIN },
   never_connected: { title: "The picture never came through.", advice: "Try another network, then start again." },
-  server_stopped: { title: "The server was stopped.", advice: "Reconnect when it runs again." },
+  server_stopping: { title: "The server was stopped.", advice: "Reconnect when it runs again." },
   internal_error: { title: "The session broke on the server.", advice: TELL_OWNER },
 
   // while it runs

@@ -12,7 +12,7 @@ const CONNECT_LIMIT_MS = 15_000;
 const RECONNECT_LIMIT_MS = 6000;
 const GIVE_UP_AFTER_MS = 25_000;
 // The server let go of a client that seemed lost, or is about to start anew: no reason to stop.
-const ENDED_BUT_GOES_ON = new Set(["client_lost", "never_connected", "server_stopped"]);
+const ENDED_BUT_GOES_ON = new Set(["client_lost", "never_connected", "server_stopping"]);
 
 export class Session {
   /** @type {Api} */
