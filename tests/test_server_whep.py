@@ -161,13 +161,13 @@ async def test_a_restart_that_leads_nowhere_harms_nothing(fake_server: FakeServe
             assert restarted.headers["content-type"] == FRAGMENT["content-type"]
             assert restarted.text.count("a=ice-ufrag:") == 1
             assert "a=candidate:" in restarted.text
-        trickle = {"content": "a=end-of-candidates\r\n"}
+        end = "a=end-of-candidates\r\n"
         new_tag = {"if-match": restarted.headers["etag"]}
         late = await client.patch(
-            exchange.location, **trickle, headers=FRAGMENT | {"if-match": exchange.tag}
+            exchange.location, content=end, headers=FRAGMENT | {"if-match": exchange.tag}
         )
         check_problem(late, 412, "precondition_failed")
-        current = await client.patch(exchange.location, **trickle, headers=FRAGMENT | new_tag)
+        current = await client.patch(exchange.location, content=end, headers=FRAGMENT | new_tag)
         assert current.status_code == 204
         await watcher.until(pictures=len(watcher.pictures) + 25)
 

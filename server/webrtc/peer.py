@@ -1,7 +1,7 @@
 """One WebRTC connection: answers an offer, sends the face, takes a voice."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import aioice.ice
 from aiortc import (
@@ -149,12 +149,27 @@ class Peer:
             for transceiver in transceivers:
                 sends = transceiver.sender.track is not None
                 transceiver.direction = "sendonly" if sends else "inactive"
+        for transceiver in self._connection.getTransceivers():
+            sender, receiver = transceiver.sender, transceiver.receiver
+            sender.send = self._unless_closed(sender.send)
+            receiver.receive = self._unless_closed(receiver.receive)
         transport = transceivers[0].receiver.transport.transport
         self._ice = RestartableIce(
             transport, self._ice_servers, media_is_consent=self.tracks is None
         )
         offered = self._connection.remoteDescription.sdp
         self._remote_name = _ice_names(offered)
+
+    def _unless_closed(
+        self, begin: Callable[[object], Awaitable[None]]
+    ) -> Callable[[object], Awaitable[None]]:
+        """aiortc begins to send even after its close, when that came in between: for ever."""
+
+        async def begin_unless_closed(parameters: object) -> None:
+            if self._state != "closed":
+                await begin(parameters)
+
+        return begin_unless_closed
 
     def _take_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio" and self._on_voice is not None:
