@@ -85,7 +85,9 @@ def open_page(browser: Any, server: ServerProcess) -> Any:
 
 
 def wait_for_picture(page: Any) -> None:
-    page.wait_for_function("document.documentElement.dataset.picture === 'live'", timeout=60_000)
+    page.wait_for_function(
+        "() => document.documentElement.dataset.picture === 'live'", timeout=60_000
+    )
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,7 @@ def test_interrupt_silences_the_voice_and_rests_the_mouth(
     page = open_page(browser, live_server)
     page.get_by_test_id("sample").click()
     wait_for_picture(page)
-    page.wait_for_function("visavis.phase() === 'speaking'", timeout=60_000)
+    page.wait_for_function("() => visavis.phase() === 'speaking'", timeout=60_000)
     start_recorder(page)
     page.wait_for_timeout(2500)
     pressed_ms = page.evaluate(PRESS_INTERRUPT)
