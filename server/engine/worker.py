@@ -42,14 +42,16 @@ from server.engine.messages import (
 from server.engine.worker_session import WorkerSession
 
 HEARTBEAT_S = 1.0
-BACKGROUND_NICENESS = 10
+BACKGROUND_NICENESS = 5  # beyond the worker's own
 FAILURES_IN_A_ROW = 20  # of drawing, no picture in between: a device that is gone stays gone
 
 
 def lower_priority() -> None:
     """Of the calling thread alone, where the system can."""
+    thread = threading.get_native_id()
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_NICENESS)
+        own = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, own + BACKGROUND_NICENESS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from server.engine.messages import EngineInfo, SecondCost
 HEAD_ROOM = 0.75  # the share of worker and cores that sessions may be promised
 AUTO_LANES = 32  # of the ring: the most that are ever taken without a number in the settings
 # a second of one session's packets, sound, voice and clock in the server's own process
-NETWORK = SecondCost(worker_s=0.0, cpu_s=0.10)
+NETWORK = SecondCost(worker_s=0.0, cpu_s=0.15)
 SHORTEST_RETRY_S, LONGEST_RETRY_S = 1, 10  # sessions often end before their time
 
 
