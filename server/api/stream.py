@@ -56,7 +56,7 @@ async def stream(socket: WebSocket, session_id: str) -> None:
     """Open for the session's token, or a key as the bearer."""
     live = allowed_stream(socket, session_id)
     await socket.accept(agreed_protocol(socket))
-    if live is None:
+    if live is None or live.ended:  # it may have ended while the socket was opened
         await socket.close(CLOSE_POLICY, "no such session, or a wrong token")
         return
     if live.session.events.listeners >= MAX_SOCKETS:

@@ -100,6 +100,7 @@ class LiveSession:
         )
         self.pushes = Pushes(self.clock, self.size, settings.presenting, session.events)
         self._born = self._active = time.monotonic()
+        self.ended = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -138,6 +139,7 @@ class LiveSession:
 
     async def end(self, reason: str) -> None:
         """Free everything; its place, too, when a connection does not hang up."""
+        self.ended = True
         self.session.events.publish(SessionEnded(reason))
         try:
             async with asyncio.timeout(_END_LIMIT_S):
