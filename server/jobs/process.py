@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 NICENESS = 10  # live sessions keep the cores, and a job still gets on beside them
-END_WITHIN_S = 4.0
+END_WITHIN_S = 8.0  # an engine that is loading is killed after 3
 _AUTOGROUP = Path("/proc/self/autogroup")
 
 

@@ -11,7 +11,7 @@ from server.engine.pool import EnginePool
 from server.videos.offline import open_engine, read_sources, render_with
 from server.videos.render_job import RenderJob
 
-_CLOSE_WITHIN_S = 3.0
+_CLOSE_WITHIN_S = 6.0
 _Result = TypeVar("_Result")
 
 
@@ -23,6 +23,7 @@ class WarmEngine:
         self._engine = ""
         self._pool: EnginePool | None = None
         self._opened = AsyncExitStack()
+        self._rendering: asyncio.Task[Any] | None = None
         threading.Thread(target=self._loop.run_forever, name="engine", daemon=True).start()
         # before this process ends its children, which would wait for an engine that is in use
         Finalize(None, self.close, exitpriority=100)
@@ -36,10 +37,17 @@ class WarmEngine:
         return self._pool is not None and self._engine == engine
 
     def close(self) -> None:
-        """End the engine's worker."""
-        self._wait(self._forget(), _CLOSE_WITHIN_S)
+        """End what runs, and the engine's worker."""
+        self._wait(self._end(), _CLOSE_WITHIN_S)
+
+    async def _end(self) -> None:
+        if self._rendering is not None and not self._rendering.done():
+            self._rendering.cancel()  # the engine may still be loading: it must not be left behind
+            await asyncio.wait({self._rendering})
+        await self._forget()
 
     async def _render(self, job: RenderJob, report: Callable[[int, int], None]) -> None:
+        self._rendering = asyncio.current_task()
         sources = await read_sources(job)
         try:
             await render_with(await self._pool_for(job.engine, sources.image), job, sources, report)
