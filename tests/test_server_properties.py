@@ -45,9 +45,9 @@ TEXT = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 OPERATIONS = {found.ok().label: found.ok() for found in TEXT.get_all_operations()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def session_id(fake_server: FakeServer) -> Iterator[str]:
-    """A session that every call may be made to."""
+    """A session to make the calls to; one that nobody connects to ends after a minute."""
     headers = {"Authorization": f"Bearer {KEY}"}
     with httpx.Client(base_url=fake_server.url, headers=headers, timeout=30) as client:
         answer = client.post("/v1/sessions", json={"avatar_id": "anna"})
