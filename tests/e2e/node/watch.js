@@ -49,7 +49,7 @@ const serverPort = async () => {
   const stats = [...(await connection.getStats()).values()];
   const inUse = ({ type, nominated, state }) =>
     type === "candidate-pair" && nominated && state === "succeeded";
-  const candidate = stats.find(inUse)?.remoteCandidateId;
+  const candidate = stats.findLast(inUse)?.remoteCandidateId;
   return stats.find(({ id }) => id === candidate)?.port;
 };
 
@@ -90,6 +90,9 @@ const report = { restart: null };
 if (restart) {
   const portBefore = await serverPort();
   await restartIce();
+  for (let turn = 0; turn < TURNS_OF_10_MS && (await serverPort()) === portBefore; turn++) {
+    await new Promise((go) => setTimeout(go, 10)); // the old path serves until the new one works
+  }
   await pictures(seen.pictures + Number(wanted));
   report.restart = { portBefore, port: await serverPort(), state: connection.connectionState };
 }
