@@ -49,7 +49,7 @@ def test_missing_damaged_and_shortened_files_are_told_apart(tmp_path: Path) -> N
     with pytest.raises(ChecksumError, match="3 bytes, not 4"):
         path_of("face", root)
     (root / "face.bin").unlink()
-    with pytest.raises(MissingWeightsError, match="git checkout -- weights/.*made by: make it"):
+    with pytest.raises(MissingWeightsError, match=r"git checkout -- weights/.*made by: make it"):
         path_of("face", root)
 
 

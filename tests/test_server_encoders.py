@@ -152,7 +152,7 @@ def test_h264_is_constrained_baseline_as_the_answer_says() -> None:
     assert constraints & 0x40  # constraint_set1: nothing that constrained baseline has not
     assert level <= 31
     decoder = CodecContext.create("h264", "r")
-    (shown,) = [*decoder.decode(Packet(data)), *decoder.decode(None)]
+    (shown,) = list(decoder.decode(Packet(data))) + list(decoder.decode(None))
     assert shown.colorspace == Colorspace.SMPTE170M  # as OpenCV makes I420 of RGB
     assert shown.color_range == ColorRange.MPEG
     second = encoder.encode(face(512, 512, 1), 1, key=True, bit_s=1_000_000)
