@@ -31,6 +31,7 @@ def client_rows(name: str, of: ClientFigures) -> Iterator[Row]:
     yield Row(f"{name}: longest gap between pictures", f"{of.longest_gap_ms:.0f} ms")
     yield Row(f"{name}: pictures shown twice", f"{of.frames_late}")
     yield below(f"{name}: voice to lips", of.voice_to_lips_ms, 500)
+    yield below(f"{name}: voice to its own sound", of.voice_to_sound_ms, 500)
     yield below(f"{name}: picture against sound", of.av_gap_ms, 40)
     lag = of.mouth_behind_sound_ms
     yield Row(f"{name}: mouth behind sound", "-" if lag is None else f"{lag:.0f} ms")
