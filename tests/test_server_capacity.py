@@ -1,6 +1,7 @@
 """How many sessions fit: by cost where it is measured, by number where the operator says so."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,11 @@ def test_the_workers_time_is_the_limit_where_there_are_many_cores() -> None:
     info = engine_info(motion_s=0.2, pictures_s=0.1)
     capacity = Capacity("auto", encode_cpu_ms=4.0, cores=64)
     assert capacity.max_sessions(info) == int(HEAD_ROOM / 0.3)
+
+
+def test_with_motion_made_apart_the_busier_of_two_threads_is_the_limit() -> None:
+    info = replace(engine_info(motion_s=0.2, pictures_s=0.1), motion_apart=True)
+    assert Capacity("auto", cores=64).max_sessions(info) == int(HEAD_ROOM / 0.2)
 
 
 def test_the_cores_are_the_limit_where_there_are_few() -> None:

@@ -59,18 +59,19 @@ class Received:
 class MeasuredPeer:
     """Receives a session's face and sound while its microphone, if it has one, speaks.
 
-    While ``keeping``, pictures and sound are kept: 20 MB a second, so not for long.
+    While ``keeping``, pictures and sound are kept: 20 MB a second, so not for long. Otherwise they
+    are not even decoded, so that the client takes little of the machine that it measures.
     """
 
     def __init__(self, microphone: SpeechMicrophone | None = None) -> None:
         self.microphone = microphone
-        self.keeping = True
         self.pictures: list[tuple[int, Image]] = []  # (media ms since the first, RGB)
         self.sounds: list[tuple[int, PcmArray]] = []  # (samples since the first, [n] at 48 kHz)
         self.received = {"video": Received(), "audio": Received()}
         self.offered_at = 0.0
         self.first_picture = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._decoders: list[_Decoder] = []
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connection.on("track", self._take)
         self._connection.addTransceiver("video", direction="recvonly")
@@ -79,7 +80,18 @@ class MeasuredPeer:
         else:
             self._connection.addTrack(microphone)
         for transceiver in self._connection.getTransceivers():
+            self._decoders.append(_Decoder(transceiver.receiver))
             self._listen(transceiver.kind, transceiver.receiver)
+
+    @property
+    def keeping(self) -> bool:
+        """Pictures and sound are decoded and kept."""
+        return all(decoder.on for decoder in self._decoders)
+
+    @keeping.setter
+    def keeping(self, keep: bool) -> None:
+        for decoder in self._decoders:
+            decoder.on = keep
 
     async def connect(self, client: httpx.AsyncClient, url: str) -> None:
         """Offer and take the answer. Raises httpx.HTTPStatusError."""
@@ -167,3 +179,21 @@ class MeasuredPeer:
             await handle_rtcp(packet)
 
         receiver._handle_rtp_packet, receiver._handle_rtcp_packet = rtp, rtcp
+
+
+class _Decoder:
+    """Takes what a receiver is about to decode, or throws it away."""
+
+    def __init__(self, receiver: RTCRtpReceiver) -> None:
+        self.on = True
+        self._queue = receiver._RTCRtpReceiver__decoder_queue
+        receiver._RTCRtpReceiver__decoder_queue = self
+
+    def put(self, work: Any) -> None:
+        """Of the receiver: a frame, or None at the end."""
+        if self.on or work is None:
+            self._queue.put(work)
+
+    def get(self) -> Any:
+        """Of the decoding thread."""
+        return self._queue.get()

@@ -150,6 +150,7 @@ class EngineInfo:
     render_ms: float  # one picture
     choices: OutputChoices
     pictures: SecondCost = SecondCost()  # of the usual size
+    motion_apart: bool = False  # a thread of its own makes motion while pictures are drawn
 
     def timing(self, mode: Mode) -> ModeTiming:
         """The figures of ``mode``, with pictures of the usual size."""

@@ -12,6 +12,7 @@ from models.motion import Motion, concatenate
 from models.timing import FPS, SAMPLES_PER_FRAME
 from server.engine.config import MODES, Engine, EngineConfig, Mode, MotionLevels
 from server.engine.messages import EngineInfo, ModeTiming, SecondCost
+from server.engine.motion_lane import makes_motion_apart
 
 _MEASURED_HOPS = {"live": 6, "chunk": 2}
 _LONGEST_WAIT_FRAMES = 500
@@ -66,6 +67,7 @@ def warm_up(engine: Engine, config: EngineConfig, image: bytes) -> EngineInfo:
         chunk=timings["chunk"],
         render_ms=figures.picture_ms[-1],
         pictures=_least(figures.pictures),
+        motion_apart=makes_motion_apart(engine),
         choices=engine.renderer.choices,
     )
 

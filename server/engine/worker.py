@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from threading import Lock, Thread
 from typing import Any
 
@@ -39,6 +39,7 @@ from server.engine.messages import (
     SetLevels,
     Shutdown,
 )
+from server.engine.motion_lane import MotionLane, makes_motion_apart
 from server.engine.worker_session import WorkerSession
 
 HEARTBEAT_S = 1.0
@@ -64,7 +65,7 @@ class _DuePicture:
 
 
 class EngineWorker:
-    """The loop: commands first, then a step of motion or a batch of pictures, as they are due."""
+    """The loop: commands first, then steps of motion and batches of pictures, as they are due."""
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class EngineWorker:
         self._ring = ring
         self._connection = connection
         self._max_batch = max_batch
+        self._lane = MotionLane(engine, apart=makes_motion_apart(engine))
         self._sessions: dict[str, WorkerSession] = {}
         self._portraits: dict[str, Any] = {}
         self._send_lock = Lock()
@@ -95,26 +97,33 @@ class EngineWorker:
     def serve(self) -> None:
         """Until Shutdown. Raises EOFError or an OSError when the server is gone."""
         while not self._stopping:
-            busy = any(s.voice or s.renderable for s in self._sessions.values())
-            wait_s = 0.0 if busy else HEARTBEAT_S
-            while self._connection.poll(wait_s) and not self._stopping:
+            wait([self._connection, self._lane.done], 0.0 if self._has_work() else HEARTBEAT_S)
+            while self._connection.poll() and not self._stopping:
                 self._handle(self._connection.recv())
-                wait_s = 0.0
             self.work()
             self._beat()
+        self._lane.close()
 
     def work(self) -> None:
-        """One step of motion or one batch of pictures: what is due first, of all sessions."""
+        """A step of motion and a batch of pictures: what is due first, of all sessions. Where
+        motion is not made apart, one of the two."""
         began_s = self._now_s()
-        waiting = [s for s in self._sessions.values() if s.voice]
+        self._take_motion()
+        waiting = [s for s in self._sessions.values() if s.voice and self._lane.free]
         motion = min(waiting, key=lambda s: s.motion_due_s, default=None)
         pictures = self._due_pictures()
-        if motion and not (pictures and pictures[0].due_s < motion.motion_due_s):
-            self._step(motion)
-        elif pictures:
+        pictures_first = pictures and (not motion or pictures[0].due_s < motion.motion_due_s)
+        if motion and (self._lane.apart or not pictures_first):
+            self._lane.start(motion.begin_step(level=self._ladder.level))
+        if pictures and (self._lane.apart or pictures_first):
             self._render(pictures[: self._max_batch])
+        self._take_motion()
         self._ladder.note_work(self._now_s() - began_s)
         self._watch_lag()
+
+    def _has_work(self) -> bool:
+        sessions = self._sessions.values()
+        return any(s.renderable or (s.voice and self._lane.free) for s in sessions)
 
     def _watch_lag(self) -> None:
         for session in self._sessions.values():
@@ -138,6 +147,8 @@ class EngineWorker:
                 self._stopping = True
 
     def _handle_for_session(self, command: FeedSession | RewindSession | SetLevels) -> None:
+        if not isinstance(command, FeedSession) and self._lane.holds(command.session_id):
+            self._take_motion(wait=True)  # what follows changes the stream
         session = self._sessions.get(command.session_id)
         if session is None:  # it failed here while the command was under way
             return
@@ -178,18 +189,21 @@ class EngineWorker:
                 )
             )
 
-    def _step(self, session: WorkerSession) -> None:
-        began, features_s = time.perf_counter(), session.stream.features_s
-        try:
-            frames = session.step(self._engine, self._ladder.level)
-        except Exception as error:
-            self._fail(session.session_id, error)
+    def _take_motion(self, *, wait: bool = False) -> None:
+        """Of the step that is done, if its session is still there."""
+        finished = self._lane.take(wait=wait)
+        if finished is None:
             return
-        if frames:
-            elapsed_ms = (time.perf_counter() - began) * 1000
-            features_ms = (session.stream.features_s - features_s) * 1000
-            rest_ms = elapsed_ms - features_ms
-            self.send(MotionReady(session.session_id, frames, features_ms, rest_ms))
+        session, made = finished.step.session, finished.made
+        if self._sessions.get(session.session_id) is not session:
+            return
+        if isinstance(made, Exception):
+            self._fail(session.session_id, made)
+            return
+        session.end_step(finished.step, made)
+        if made.frames:
+            name = session.session_id
+            self.send(MotionReady(name, made.frames, made.features_ms, made.rest_ms))
 
     def _due_pictures(self) -> list["_DuePicture"]:
         """What can be drawn now, the most urgent first."""

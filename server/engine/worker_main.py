@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from threading import Thread
@@ -14,6 +15,8 @@ from server.engine.frame_ring import FrameRing
 from server.engine.messages import EngineReady, StartFailed
 from server.engine.warmup import warm_up
 from server.engine.worker import EngineWorker
+
+_SWITCH_INTERVAL_S = 0.001  # drawing must not wait 5 ms for the motion's thread to leave Python
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ def run_worker(connection: Connection, start: WorkerStart) -> None:
     import torch  # noqa: F401  # before its threads are limited
 
     limit_library_threads(start.config.threads)
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         engine = build_engine(start.config)
         info = warm_up(engine, start.config, start.warm_image)

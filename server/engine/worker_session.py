@@ -161,7 +161,10 @@ class WorkerSession:
 
     def step(self, engine: Engine, level: Degradation = "none") -> int:
         """Push at most STEP_SAMPLES of voice; returns the frames this committed."""
-        return self._push(engine, STEP_SAMPLES, level)
+        step = self.begin_step(level=level)
+        made = step.run(engine)
+        self.end_step(step, made)
+        return made.frames
 
     def rewind(self, engine: Engine, command: RewindSession) -> None:
         """Forget voice and motion from a frame on; what is before it stays due.
@@ -194,8 +197,13 @@ class WorkerSession:
         self.joint = Joint(frame, held, to_rest) if held is not None else None
         self.driven = {kept: self.driven[kept] for kept in self.driven if kept < frame}
 
-    def _push(self, engine: Engine, room: int, level: Degradation = "none") -> int:
-        """Push at most ``room`` samples; returns the frames this committed."""
+    def _push(self, engine: Engine, room: int) -> None:
+        step = self.begin_step(room)
+        self.end_step(step, step.run(engine))
+
+    def begin_step(self, room: int = STEP_SAMPLES, level: Degradation = "none") -> "MotionStep":
+        """Take at most ``room`` samples of the voice that waits. Until ``end_step`` nobody else may
+        touch the stream."""
         voice: list[FloatArray] = []
         while room > 0 and self.voice:
             part = self.voice.popleft()
@@ -208,15 +216,15 @@ class WorkerSession:
         heard = np.concatenate(voice)
         self._listen(heard)
         first = self.start_frame + self.stream.committed_frames
-        self.stream.hurried = level != "none" and self.is_idle(first)
-        generated = self.stream.push(heard)
         # a stream that went back to its grid gives frames again that are there already
         skipped = max(0, self.next_frame + len(self.motions) - first)
-        if len(generated) > skipped:
-            driven = engine.renderer.drive(self.portrait, generated[skipped:])
-            for place in range(len(driven)):
-                self._add(first + skipped + place, driven[place : place + 1])
-        return len(generated)
+        hurried = level != "none" and self.is_idle(first)
+        return MotionStep(self, heard, first, skipped, hurried)
+
+    def end_step(self, step: "MotionStep", made: "MadeMotion") -> None:
+        """Take the motion that a step has made."""
+        for place in range(len(made.driven)):
+            self._add(step.first + step.skipped + place, made.driven[place : place + 1])
 
     def _listen(self, voice: FloatArray) -> None:
         """Remember where a voice was heard last; ``voice`` [n] ends at ``pushed_samples``."""
@@ -238,3 +246,37 @@ class WorkerSession:
         """Frames that wait and for which the ring has room."""
         end = min(self.next_frame + len(self.motions), self.render_until + 1)
         return range(self.next_frame, max(self.next_frame, end))
+
+
+@dataclass(frozen=True, slots=True)
+class MadeMotion:
+    """What a step came to."""
+
+    frames: int  # committed by the stream
+    driven: Motion  # of those that were not there yet
+    features_ms: float
+    rest_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class MotionStep:
+    """A session's next stretch of voice [n] at 16 kHz, on its way through the stream."""
+
+    session: WorkerSession
+    heard: FloatArray
+    first: int  # the frame that the stream commits next
+    skipped: int
+    hurried: bool
+
+    def run(self, engine: Engine) -> MadeMotion:
+        """The long part; it touches the session's stream alone, so another thread may do it."""
+        stream = self.session.stream
+        began, features_s = time.perf_counter(), stream.features_s
+        stream.hurried = self.hurried
+        generated = stream.push(self.heard)
+        driven = generated[self.skipped :]
+        if len(driven):
+            driven = engine.renderer.drive(self.session.portrait, driven)
+        features_ms = (stream.features_s - features_s) * 1000
+        rest_ms = (time.perf_counter() - began) * 1000 - features_ms
+        return MadeMotion(len(generated), driven, features_ms, rest_ms)

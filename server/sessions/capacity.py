@@ -1,14 +1,15 @@
 """How many live sessions this machine can take without a stutter for those inside.
 
 Every second of a session has a price, measured when the engine warms up: the worker's time (one
-loop serves all sessions of a device) and CPU time on any core. Larger pictures cost more. A new
-session is taken as long as both prices together stay within a stated share of what there is.
+thread for motion and one for pictures serve all sessions of a CPU, one for both those of a GPU),
+and CPU time on any core. Larger pictures cost more. A new session is taken as long as both prices
+together stay within a stated share of what there is.
 Videos and the studio run at low priority, and are not counted.
 """
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.timing import FPS
@@ -49,7 +50,12 @@ class Capacity:
         """One second of a session with pictures of ``size`` (width, height)."""
         encoding = SecondCost(worker_s=0.0, cpu_s=self.encode_cpu_ms / 1000 * FPS)
         pictures = (info.pictures + encoding).times(info.area_ratio(size))
-        return info.timing(mode).motion + pictures + NETWORK
+        motion = info.timing(mode).motion
+        together = motion + pictures + NETWORK
+        if not info.motion_apart:
+            return together
+        # two threads: the busier one decides, and sessions are alike
+        return replace(together, worker_s=max(motion.worker_s, pictures.worker_s))
 
     def usual_cost(self, info: EngineInfo) -> SecondCost:
         """One second of a live session with the engine's own picture size."""
