@@ -53,7 +53,7 @@ async def measure_interrupt(target: Target, rounds: int) -> InterruptFigures:
     finally:
         await peer.close()
         await target.end_session(created)
-    gaps = await asyncio.to_thread(lip_gaps, peer.pictures)
+    gaps = await asyncio.to_thread(lip_gaps, peer.pictures())
     silence = [_silence_ms(peer, cut) for cut in cuts]
     rest = [_rest_ms(peer, gaps, cut) for cut in cuts]
     seen = [value for value in rest if value is not None]

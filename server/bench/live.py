@@ -15,7 +15,7 @@ from server.bench.usage import stage_usage
 from server.bench.voice_lag import voice_lags_ms
 
 FREEZE_MS = 200
-KEPT_S = 30.0  # of pictures and sound, from each client: the first
+KEPT_S = 20.0  # of pictures and sound, from each client: the first
 
 
 async def measure_live(target: Target, sessions: int, seconds: float) -> LiveFigures:
@@ -59,7 +59,7 @@ async def measure_live(target: Target, sessions: int, seconds: float) -> LiveFig
 def client_figures(peer: MeasuredPeer, stats: dict[str, Any]) -> ClientFigures:
     """What a peer has seen, and what the server told of its session."""
     gaps, av_gaps = peer.picture_gaps_ms(), peer.av_gaps_ms()
-    mouth = mouth_lag_ms(lip_gaps(peer.pictures), peer.sound())
+    mouth = mouth_lag_ms(lip_gaps(peer.pictures()), peer.sound())
     voice = voice_lags_ms(peer)
     late = 0.0 if mouth is None else mouth + float(np.median(av_gaps)) if len(av_gaps) else mouth
     return ClientFigures(

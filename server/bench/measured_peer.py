@@ -7,6 +7,7 @@ measuring client is part of the figures.
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import RtcpSrPacket
+from av import VideoFrame
 
 from models.shapes import AnyArray, Image, PcmArray
 from server.bench.speech_microphone import SpeechMicrophone
@@ -59,13 +61,13 @@ class Received:
 class MeasuredPeer:
     """Receives a session's face and sound while its microphone, if it has one, speaks.
 
-    While ``keeping``, pictures and sound are kept: 20 MB a second, so not for long. Otherwise they
+    While ``keeping``, pictures and sound are kept: 10 MB a second, so not for long. Otherwise they
     are not even decoded, so that the client takes little of the machine that it measures.
     """
 
     def __init__(self, microphone: SpeechMicrophone | None = None) -> None:
         self.microphone = microphone
-        self.pictures: list[tuple[int, Image]] = []  # (media ms since the first, RGB)
+        self._frames: list[VideoFrame] = []
         self.sounds: list[tuple[int, PcmArray]] = []  # (samples since the first, [n] at 48 kHz)
         self.received = {"video": Received(), "audio": Received()}
         self.offered_at = 0.0
@@ -134,6 +136,11 @@ class MeasuredPeer:
         gaps: AnyArray = (ties["video"] - ties["audio"][newest]) * 1000
         return gaps
 
+    def pictures(self) -> Iterator[tuple[int, Image]]:
+        """Every picture kept: media ms since the first, RGB [H, W, 3]."""
+        for frame in self._frames:
+            yield frame.pts // 90, frame.to_ndarray(format="rgb24")
+
     def sound(self) -> PcmArray:
         """Everything kept [n] at 48 kHz, each packet in its place; what was lost is silent."""
         whole = np.zeros(max((at + len(pcm) for at, pcm in self.sounds), default=0), np.int16)
@@ -158,7 +165,7 @@ class MeasuredPeer:
                 if track.kind == "audio":
                     self.sounds.append((frame.pts, frame.to_ndarray().reshape(-1)[::2].copy()))
                 else:
-                    self.pictures.append((frame.pts // 90, frame.to_ndarray(format="rgb24")))
+                    self._frames.append(frame)
 
     def _listen(self, kind: str, receiver: RTCRtpReceiver) -> None:
         """aiortc has no hook for arrivals, so its two handlers are wrapped."""

@@ -1,5 +1,6 @@
 """What the mouth does in received pictures."""
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,7 @@ _LEAST_PICTURES = 100
 _UPPER_LIP, _LOWER_LIP = 13, 14  # MediaPipe's inner lips
 
 
-def lip_gaps(pictures: list[tuple[int, Image]]) -> dict[int, float]:
+def lip_gaps(pictures: Iterable[tuple[int, Image]]) -> dict[int, float]:
     """(media ms, [H, W, 3]) -> distance of the inner lips over the face's height, by media ms;
     pictures without a face are left out."""
     found = {ms: _detector().detect(rgb) for ms, rgb in pictures}
