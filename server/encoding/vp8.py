@@ -16,7 +16,7 @@ FRAMES_BETWEEN_CHANGES = 5 * FPS
 
 OPTIONS = {
     "deadline": "realtime",
-    "cpu-used": "-8",
+    "cpu-used": "-12",
     "lag-in-frames": "0",
     "noise-sensitivity": "0",  # the pictures are drawn, there is no noise
     "static-thresh": "1",

@@ -46,7 +46,7 @@ from server.webrtc.tracks import audio_frame  # noqa: E402
 
 SAMPLE = ROOT / "client/web/samples/hello.wav"
 RATES_KBIT_S = (600, 1000, 1500)
-VP8_SPEEDS = ("-4", "-6", "-8")
+VP8_SPEEDS = ("-4", "-8", "-12", "-16")
 X264_PRESETS = ("ultrafast", "superfast", "veryfast", "medium")
 
 
