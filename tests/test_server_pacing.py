@@ -10,6 +10,7 @@ from aiortc.mediastreams import MediaStreamError
 from server.config.encoding import EncodingSettings
 from server.encoding.shared_video import SharedVideo
 from server.metrics import Metrics
+from server.sessions.hop_phases import HopPhases
 from server.sessions.session import Session
 from server.voice.media_time import PACKET_SAMPLES
 from server.webrtc.pacing import SLIP_S, PacingClock, TrackPair
@@ -25,7 +26,9 @@ Taken = list[tuple[float, str, int]]  # (virtual second, kind, pts)
 
 def make_clock(session: Session, metrics: Metrics) -> PacingClock:
     """A clock whose encoders take no virtual time."""
-    return PacingClock(session, SharedVideo(EncodingSettings(), metrics, InlineExecutor), metrics)
+    return PacingClock(
+        session, SharedVideo(EncodingSettings(), metrics, InlineExecutor), metrics, HopPhases()
+    )
 
 
 async def take(tracks: TrackPair, taken: Taken) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from liveportrait.output import OutputOptions
 from models.errors import VisavisError
+from models.timing import FPS
 from server.api.output_schemas import output_as_json
 from server.api.problems import ApiError
 from server.avatars import Avatar
@@ -25,6 +26,7 @@ from server.metrics import Metrics
 from server.presenting.pushes import Pushes
 from server.sessions.capacity import AtCapacityError, Capacity
 from server.sessions.events import ErrorEvent, SessionEnded, as_json
+from server.sessions.hop_phases import HopPhases
 from server.sessions.listening import Listen
 from server.sessions.session import Session
 from server.sessions.timing import SessionTiming
@@ -81,12 +83,14 @@ class LiveSession:
         settings: Settings,
         metrics: Metrics,
         synthesiser: SpeechSynthesiser | None,
+        phases: HopPhases,
     ) -> None:
         self.session_id = session_id
         self.token = secrets.token_urlsafe(24)
         self.plan = plan
         self.session = session
-        self.clock = PacingClock(session, SharedVideo(settings.encoding, metrics), metrics)
+        video = SharedVideo(settings.encoding, metrics)
+        self.clock = PacingClock(session, video, metrics, phases)
         self.created_at = datetime.now(UTC)
         self.expires_at = self.created_at + timedelta(seconds=plan.max_duration_s)
         self._link = link
@@ -191,6 +195,7 @@ class SessionRegistry:
         self.decoding = asyncio.Semaphore(2)  # sound files decoded at the same time
         self.draining = False
         self._sessions: dict[str, LiveSession] = {}
+        self._phases = HopPhases()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def all(self) -> list[LiveSession]:
@@ -265,8 +270,16 @@ class SessionRegistry:
         session.voice.microphone_drives = plan.voice_in != "api"
         link.listener = session
         session.prime()
+        self._phases.period_s = info.live.hop_frames / FPS
         return LiveSession(
-            session_id, plan, link, session, self._settings, self._metrics, self._synthesiser
+            session_id,
+            plan,
+            link,
+            session,
+            self._settings,
+            self._metrics,
+            self._synthesiser,
+            self._phases,
         )
 
     async def end(self, session_id: str, reason: str) -> None:

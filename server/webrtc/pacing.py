@@ -11,6 +11,7 @@ from models.timing import FRAME_MS
 from server.encoding.opus import OpusEncoder
 from server.encoding.shared_video import SharedVideo
 from server.metrics import Metrics
+from server.sessions.hop_phases import HopPhases
 from server.sessions.session import PacedMedia, Session
 from server.voice.media_time import PACKET_MS, SAMPLES_PER_PICTURE
 from server.webrtc.tracks import AudioTrack, VideoTrack, audio_frame
@@ -39,13 +40,17 @@ class PacingClock:
     once, so the media clock stays true to the real one.
     """
 
-    def __init__(self, session: Session, video: SharedVideo, metrics: Metrics) -> None:
-        """``video``: encodes this session's pictures, and ends with this clock."""
+    def __init__(
+        self, session: Session, video: SharedVideo, metrics: Metrics, phases: HopPhases
+    ) -> None:
+        """``video``: encodes this session's pictures, and ends with this clock. ``phases``: where
+        other sessions' clocks are."""
         self.slips = 0
         self.on_first_frame: Callable[[], None] = lambda: None
         self.video = video
         self._session = session
         self._metrics = metrics
+        self._phases = phases
         self._opus: OpusEncoder | None = None
         self._tracks: list[TrackPair] = []
         self._last_picture: Image | None = None
@@ -87,6 +92,7 @@ class PacingClock:
 
     async def stop(self) -> None:
         """End the clock, its tracks and its encoders."""
+        self._phases.take_away(self)
         for tracks in list(self._tracks):
             self.detach(tracks)
         if self._task is not None:
@@ -98,13 +104,16 @@ class PacingClock:
     async def _run(self) -> None:
         await self._first_picture()
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = loop.time() + self._phases.wait_s(loop.time())
+        self._phases.put(self, due)
+        await asyncio.sleep(due - loop.time())
         while True:
             late_s = max(0.0, loop.time() - due)
             self._note_lateness(late_s)
             if late_s > SLIP_S:
                 self.slips += 1
                 due = loop.time()
+                self._phases.put(self, due)
             self._release(self._session.tick())
             self._encode_ahead()
             due += PACKET_S
