@@ -20,9 +20,12 @@ from aiortc import (
     RTCRtpReceiver,
     RTCSessionDescription,
 )
+from aiortc.codecs import get_decoder
+from aiortc.codecs.base import Decoder
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtp import RtcpSrPacket
-from av import VideoFrame
 
 from models.shapes import AnyArray, Image, PcmArray
 from server.bench.speech_microphone import SpeechMicrophone
@@ -61,19 +64,17 @@ class Received:
 class MeasuredPeer:
     """Receives a session's face and sound while its microphone, if it has one, speaks.
 
-    While ``keeping``, pictures and sound are kept: 10 MB a second, so not for long. Otherwise they
-    are not even decoded, so that the client takes little of the machine that it measures.
+    While ``keeping``, pictures and sound are kept. Pictures are decoded when they are asked for, so
+    that the client takes little of the machine that it measures.
     """
 
     def __init__(self, microphone: SpeechMicrophone | None = None) -> None:
         self.microphone = microphone
-        self._frames: list[VideoFrame] = []
         self.sounds: list[tuple[int, PcmArray]] = []  # (samples since the first, [n] at 48 kHz)
         self.received = {"video": Received(), "audio": Received()}
         self.offered_at = 0.0
         self.first_picture = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._decoders: list[_Decoder] = []
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._connection.on("track", self._take)
         self._connection.addTransceiver("video", direction="recvonly")
@@ -82,18 +83,18 @@ class MeasuredPeer:
         else:
             self._connection.addTrack(microphone)
         for transceiver in self._connection.getTransceivers():
-            self._decoders.append(_Decoder(transceiver.receiver))
+            if transceiver.kind == "video":
+                self._video = _KeptVideo(transceiver.receiver)
             self._listen(transceiver.kind, transceiver.receiver)
 
     @property
     def keeping(self) -> bool:
-        """Pictures and sound are decoded and kept."""
-        return all(decoder.on for decoder in self._decoders)
+        """Pictures and sound are kept."""
+        return self._video.on
 
     @keeping.setter
     def keeping(self, keep: bool) -> None:
-        for decoder in self._decoders:
-            decoder.on = keep
+        self._video.on = keep
 
     async def connect(self, client: httpx.AsyncClient, url: str) -> None:
         """Offer and take the answer. Raises httpx.HTTPStatusError."""
@@ -137,9 +138,13 @@ class MeasuredPeer:
         return gaps
 
     def pictures(self) -> Iterator[tuple[int, Image]]:
-        """Every picture kept: media ms since the first, RGB [H, W, 3]."""
-        for frame in self._frames:
-            yield frame.pts // 90, frame.to_ndarray(format="rgb24")
+        """Every picture kept: media ms since the first, RGB [H, W, 3]. Decodes them, so it takes
+        its time."""
+        decoders: dict[str, Decoder] = {}
+        for codec, encoded in self._video.frames:
+            decoder = decoders.setdefault(codec.mimeType, get_decoder(codec))
+            for frame in decoder.decode(encoded):
+                yield encoded.timestamp * 1000 // VIDEO_CLOCK_HZ, frame.to_ndarray(format="rgb24")
 
     def sound(self) -> PcmArray:
         """Everything kept [n] at 48 kHz, each packet in its place; what was lost is silent."""
@@ -160,12 +165,8 @@ class MeasuredPeer:
         with contextlib.suppress(MediaStreamError):
             while True:
                 frame = await track.recv()
-                if not self.keeping:
-                    continue
-                if track.kind == "audio":
+                if self.keeping:
                     self.sounds.append((frame.pts, frame.to_ndarray().reshape(-1)[::2].copy()))
-                else:
-                    self._frames.append(frame)
 
     def _listen(self, kind: str, receiver: RTCRtpReceiver) -> None:
         """aiortc has no hook for arrivals, so its two handlers are wrapped."""
@@ -188,19 +189,23 @@ class MeasuredPeer:
         receiver._handle_rtp_packet, receiver._handle_rtcp_packet = rtp, rtcp
 
 
-class _Decoder:
-    """Takes what a receiver is about to decode, or throws it away."""
+class _KeptVideo:
+    """Stands where a receiver hands frames over to be decoded, and keeps them encoded: decoding
+    them at once would take the cores that are being measured."""
 
     def __init__(self, receiver: RTCRtpReceiver) -> None:
         self.on = True
+        self.frames: list[tuple[RTCRtpCodecParameters, JitterFrame]] = []
         self._queue = receiver._RTCRtpReceiver__decoder_queue
         receiver._RTCRtpReceiver__decoder_queue = self
 
-    def put(self, work: Any) -> None:
+    def put(self, work: tuple[RTCRtpCodecParameters, JitterFrame] | None) -> None:
         """Of the receiver: a frame, or None at the end."""
-        if self.on or work is None:
-            self._queue.put(work)
+        if work is None:
+            self._queue.put(None)
+        elif self.on:
+            self.frames.append(work)
 
-    def get(self) -> Any:
-        """Of the decoding thread."""
-        return self._queue.get()
+    def get(self) -> None:
+        """Of the decoding thread, which has only the end to wait for."""
+        self._queue.get()
