@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import Callable, Iterator
 
@@ -98,6 +99,8 @@ async def _watch_engine(
 ) -> None:
     """Never returns. Raises EngineFailedError when there will be no engine."""
     await context.pool.client.wait_ready()
+    gc.collect()
+    gc.freeze()  # what was loaded stays: searching it for garbage would hold up every session
     with contextlib.suppress(OSError):  # nobody reads it, or the disk is full
         announce(address)
     try:

@@ -1,5 +1,6 @@
 """The worker's process from its start to its end."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -46,6 +47,9 @@ def run_worker(connection: Connection, start: WorkerStart) -> None:
     except Exception as error:
         connection.send(StartFailed("internal", f"{type(error).__name__}: {error}", final=False))
         raise
+    # what was loaded stays: searching it for garbage again and again would hold up pictures
+    gc.collect()
+    gc.freeze()
     worker = EngineWorker(engine, ring, connection, start.config.batch_on(engine.device))
     try:
         worker.send(EngineReady(info))

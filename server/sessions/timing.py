@@ -8,7 +8,7 @@ from server.engine.messages import ModeTiming
 from server.voice.media_time import PACKET_MS, PACKET_SAMPLES, to_ms
 from server.voice.session_voice import JITTER_SAMPLES
 
-_COMPUTE_MARGIN = 1.5  # a busy machine's hop against the warm-up's
+_COMPUTE_MARGIN = 2.0  # a hop beside another session's against the warm-up's
 _MAX_COMPUTE_MS = 200.0  # a machine that is slower than this cannot keep up anyway
 
 
