@@ -113,7 +113,7 @@ async def test_the_wall_clock_may_be_set(
 
     async with started_session(fake_server) as (_, session):
         live = fake_server.app.state.context.sessions.get(session["id"])
-        monkeypatch.setattr("server.sessions.registry.datetime", NextYear)
+        monkeypatch.setattr("server.sessions.live_session.datetime", NextYear)
         assert live.over(Limits()) is None
         live._born -= live.plan.max_duration_s
         assert live.over(Limits()) == "max_duration"

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from server.api.problems import ApiError
 from server.config.settings import Settings
 from server.context import ServerContext
-from server.sessions.registry import LiveSession
+from server.sessions.live_session import LiveSession
 
 LOCAL_OWNER = "local"  # whoever calls a server that asks for no keys
 STREAM_PROTOCOL = "visavis.v1"  # of the WebSocket; a client may send its token beside it

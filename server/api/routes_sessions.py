@@ -10,7 +10,7 @@ from server.api.output_schemas import ice_servers_as_json
 from server.api.problems import ApiError
 from server.api.schemas import OfferBody, SessionBody
 from server.context import ServerContext
-from server.sessions.registry import SessionPlan
+from server.sessions.live_session import SessionPlan
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 

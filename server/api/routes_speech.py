@@ -13,7 +13,7 @@ from models.sound import read_sound
 from server.api.access import AllowedSession, Context
 from server.api.openapi import problems
 from server.api.problems import ApiError
-from server.sessions.registry import LiveSession
+from server.sessions.live_session import LiveSession
 from server.voice.media_time import PLAYOUT_RATE_HZ, to_ms
 from server.voice.pcm import to_pcm
 

@@ -8,7 +8,7 @@ from dit.moods import MOOD_NAMES, NEUTRAL
 from server.api.output_schemas import OutputBody
 from server.engine.config import MAX_LEVEL, MAX_MOOD_STRENGTH, Mode, MotionLevels
 from server.sessions.listening import Listen
-from server.sessions.registry import VoiceIn
+from server.sessions.live_session import VoiceIn
 
 _STRICT = ConfigDict(extra="forbid")
 

@@ -34,7 +34,7 @@ from server.sessions.events import (
     SessionReady,
     as_json,
 )
-from server.sessions.registry import LiveSession
+from server.sessions.live_session import LiveSession
 from server.voice.pcm import PcmConverter
 from server.voice.speech_queue import SpeechQueueFullError, Utterance
 
