@@ -77,9 +77,9 @@ async def test_life_of_a_worker(tmp_path: Path) -> None:
         async with asyncio.timeout(60):
             while not session._engine_up:
                 await asyncio.sleep(0.01)
-        sent_before = session.frames_sent
+        sent_before = session.pictures.sent
         async with asyncio.timeout(60):
-            while session.frames_sent < sent_before + 10:  # late ones are skipped, not waited for
+            while session.pictures.sent < sent_before + 10:  # late ones are skipped, not waited for
                 check_number(session)
                 await asyncio.sleep(0.02)
 

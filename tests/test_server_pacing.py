@@ -95,7 +95,7 @@ def test_packets_leave_at_their_media_times() -> None:
         assert at - start == pytest.approx(pts / 48_000, abs=1e-6)
     for at, pts in pictures:
         assert at - start == pytest.approx(pts / 90_000, abs=1e-6)
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
 
 
 def test_a_picture_leaves_in_the_same_instant_as_its_sound() -> None:
@@ -178,7 +178,7 @@ def test_without_an_engine_the_clock_starts_all_the_same() -> None:
         clock.attach(tracks)
         await asyncio.sleep(5.0)
         assert {kind for _, kind, _ in taken} == {"audio"}
-        assert session.frames_late > 0
+        assert session.pictures.late > 0
         await clock.stop()
         await asyncio.gather(taker, return_exceptions=True)
 
@@ -221,4 +221,4 @@ def test_a_picture_taken_ahead_is_shown_at_its_own_frame_only() -> None:
     later = session.tick().picture
     assert later is not None
     assert later is not ahead
-    assert session.frames_sent == 3
+    assert session.pictures.sent == 3

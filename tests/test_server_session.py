@@ -77,7 +77,7 @@ def test_idle_pictures_come_from_the_first_tick_on_and_none_is_late(mode: Mode) 
     session.prime()
     played = play(session, link, 400)
     assert numbers(played) == list(range(200))
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
     assert not sound(played).any()
     assert session.state == "idle"
 
@@ -106,7 +106,7 @@ def test_speech_that_is_there_is_heard_sooner_than_the_picture_delay() -> None:
     session.say(tone(1.0))
     start = int(np.flatnonzero(sound(play(session, link, 100)))[0])
     assert start / 48 < session.picture_delay_ms - 150
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
 
 
 def test_chunk_mode_goes_back_to_the_playout_point_when_speech_comes() -> None:
@@ -116,7 +116,7 @@ def test_chunk_mode_goes_back_to_the_playout_point_when_speech_comes() -> None:
     session.say(tone(1.0))
     played = play(session, link, 200)
     assert int(np.flatnonzero(sound(played))[0]) / 48 < 500
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
     ((frame, to_rest),) = link.rewinds
     assert frame == 50 + session.timing.lead_in_frames
     assert not to_rest
@@ -141,7 +141,7 @@ def test_a_microphone_is_heard_after_exactly_the_picture_delay() -> None:
     first = int(np.flatnonzero(heard)[0]) - 1
     assert said_at + first == said_at + session.timing.ahead_samples
     np.testing.assert_array_equal(heard[first : first + len(voice)], voice)
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
 
 
 def test_events_carry_the_media_clock() -> None:
@@ -172,7 +172,7 @@ def test_interrupt_is_silence_at_once_and_tells_how_much_was_heard() -> None:
     played = play(session, link, 300)
     heard = sound(played)
     assert not heard[240:].any()
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
     assert events(listener) == [
         SpeechInterrupted("long", 1000),
         SpeechInterrupted("next", 0),
@@ -191,7 +191,7 @@ def test_interrupting_nobody_is_no_error() -> None:
     play(session, link, 10)
     assert session.interrupt() is None
     play(session, link, 50)
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
 
 
 def test_speech_after_an_interrupt_is_heard() -> None:
@@ -203,7 +203,7 @@ def test_speech_after_an_interrupt_is_heard() -> None:
     session.say(tone(0.5))
     heard = sound(play(session, link, 100))
     assert np.count_nonzero(heard[300:]) > 23_000
-    assert session.frames_late == 0
+    assert session.pictures.late == 0
 
 
 def test_a_late_picture_is_counted_and_the_sound_goes_on() -> None:
@@ -212,11 +212,11 @@ def test_a_late_picture_is_counted_and_the_sound_goes_on() -> None:
     session.prime()
     play(session, link, 20)
     stalled = [session.tick() for _ in range(40)]
-    assert session.frames_late > 0
+    assert session.pictures.late > 0
     assert (sound(stalled) != 0).mean() > 0.9
-    late_before = session.frames_late
+    late_before = session.pictures.late
     caught_up = play(session, link, 20)
-    assert session.frames_late == late_before
+    assert session.pictures.late == late_before
     assert numbers(caught_up) == list(range(30, 40))
 
 
@@ -227,12 +227,12 @@ def test_frames_of_before_a_rewind_are_not_shown() -> None:
     before = session._revision
     session.interrupt()
     ((frame, _),) = link.rewinds
-    session._ready.clear()
+    session.pictures._ready.clear()
     session.frame_rendered(frame, before)
     session.frame_rendered(frame - 1, before)
-    assert session._ready == {frame - 1}
+    assert session.pictures._ready == {frame - 1}
     session.frame_rendered(frame, before + 1)
-    assert frame in session._ready
+    assert frame in session.pictures._ready
 
 
 def test_a_lost_engine_is_told_and_the_session_goes_on_with_its_voice() -> None:
@@ -248,9 +248,9 @@ def test_a_lost_engine_is_told_and_the_session_goes_on_with_its_voice() -> None:
     assert all(media.picture is None for media in still)
     assert (sound(still) != 0).mean() > 0.9
     session.engine_back()
-    late_before = session.frames_late
+    late_before = session.pictures.late
     back = play(session, link, 60)
-    assert session.frames_late - late_before < 6
+    assert session.pictures.late - late_before < 6
     pictures = [media.picture for media in back if media.picture is not None]
     assert read_level(pictures[5]) > 100
 
@@ -309,7 +309,7 @@ def test_a_stream_in_odd_packets_gives_the_frames_of_the_offline_render(
         (media,) = play(session, link, 1)
         if media.picture is not None:
             streamed.append(media.picture.tobytes())
-        assert session.frames_late == 0
+        assert session.pictures.late == 0
     assert streamed == offline_pictures(pcm, mode)
 
 
@@ -318,7 +318,7 @@ def test_a_picture_that_is_to_stay_is_neither_due_nor_late() -> None:
     session.prime()
     play(session, link, 20)
     frame = session.frame + 1
-    session._ready.discard(frame)
+    session.pictures._ready.discard(frame)
     session.frame_rendered(frame, session._revision, repeats=True)
     link.session = None  # from here on nothing is drawn
     media = [session.tick() for _ in range(4)]
@@ -326,6 +326,6 @@ def test_a_picture_that_is_to_stay_is_neither_due_nor_late() -> None:
         True,
         False,
     ]
-    assert (session.frames_repeated, session.frames_late) == (1, 0)
+    assert (session.pictures.repeated, session.pictures.late) == (1, 0)
     figures = session.sample_stats(1.0)
     assert (figures.frames_repeated, figures.degraded) == (1, "none")

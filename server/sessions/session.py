@@ -6,7 +6,6 @@ offline renderer as fast as pictures come. The playout position only ever moves 
 
 import asyncio
 import secrets
-from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from models.shapes import FloatArray, Image, PcmArray
 from server.engine.config import Mode, MotionLevels
 from server.engine.degradation import Degradation
 from server.engine.frame_ring import RENDER_LEAD
+from server.sessions.awaited_pictures import AwaitedPictures
 from server.sessions.events import (
     ErrorEvent,
     EventHub,
@@ -34,7 +34,6 @@ from server.voice.session_voice import (
 from server.voice.speech_queue import Utterance
 
 _INTERRUPT_LEAD_FRAMES = 1  # the picture that is on its way already
-_KEPT_REWINDS = 8
 
 
 class EngineLink(Protocol):
@@ -92,10 +91,6 @@ class Session:
         self._playout = Playout(self.voice, self.listening, self.events)
         self.voice.on_heard = lambda packet: self.listening.hear(packet, self.position)
         self.position = 0
-        self.picture_ready = asyncio.Event()  # the picture of ``frame`` is in the ring
-        self.frames_sent = 0
-        self.frames_late = 0
-        self.frames_repeated = 0
         self.features_ms = 0.0
         self.motion_ms = 0.0
         self.render_ms = 0.0
@@ -108,11 +103,8 @@ class Session:
         self.engine_failed = False
         self._engine_up = False
         self._revision = 0
-        self._rewinds: deque[tuple[int, int]] = deque(maxlen=_KEPT_REWINDS)  # (revision, frame)
         self._start_frame = 0
-        self._ready: set[int] = set()
-        self._repeats: set[int] = set()  # frames that show the picture before them once more
-        self._ahead: tuple[int, Image] | None = None  # (frame, its picture)
+        self.pictures = AwaitedPictures(engine.picture)
         self.stats = self._figures(0.0)
         self._open_engine(0)
 
@@ -136,6 +128,11 @@ class Session:
         """From a voice's arrival to its picture and sound."""
         return self.timing.ahead_packets * PACKET_MS
 
+    @property
+    def picture_ready(self) -> asyncio.Event:
+        """The picture at the playout point is there."""
+        return self.pictures.there
+
     def prime(self) -> None:
         """Write the first silence, so that idle pictures are there before the clock starts."""
         self.voice.fill(self._target)
@@ -149,20 +146,16 @@ class Session:
         self._feed()
         sound = self.voice.timeline.read(position, PACKET_SAMPLES)
         self.listening.played(sound, position)
-        picture_due = self.picture_due and not self._is_repeat(self.frame)
-        picture = self._take_picture(self.frame) if picture_due else None
+        picture_due = self.picture_due and not self.pictures.passes_repeat(self.frame)
+        picture = self.pictures.take(self.frame) if picture_due else None
         self._playout.update_state()
         self.position += PACKET_SAMPLES
-        self._update_picture_ready()
+        self.pictures.play_on(self.frame)
         return PacedMedia(position, sound, picture_due, picture)
 
     def picture_ahead(self) -> Image | None:
-        """The picture that the next tick will show, if it is there: from now on nothing changes
-        it any more, so it can be encoded before its time."""
-        frame = self.frame
-        if self.picture_due and frame in self._ready and self._picture_taken(frame) is None:
-            self._ahead = frame, self._engine.picture(frame).copy()
-        return self._picture_taken(frame)
+        """The next tick's picture, if it is there: it can be encoded before its time."""
+        return self.pictures.ahead(self.frame) if self.picture_due else None
 
     def push_microphone(self, pcm: PcmArray) -> None:
         """Voice [n] at 48 kHz, just arrived."""
@@ -230,21 +223,12 @@ class Session:
 
     def frame_rendered(self, frame: int, revision: int, *, repeats: bool = False) -> None:
         """The engine has put a frame into the ring, or the picture before it stays."""
-        superseded = any(later > revision and frame >= start for later, start in self._rewinds)
-        if superseded or frame < self.frame:
-            return
-        if repeats:
-            self._repeats.add(frame)
-        else:
-            self._repeats.discard(frame)
-            self._ready.add(frame)
-            self._update_picture_ready()
+        self.pictures.drawn(frame, revision, repeats=repeats)
 
     def engine_lost(self, message: str) -> None:
         """The engine forgot this session; the face stands still until ``engine_back``."""
         self._engine_up = False
-        self._ready.clear()
-        self._repeats.clear()
+        self.pictures.forget()
         self.events.publish(ErrorEvent("engine_restarted", message))
 
     def engine_gave_up(self, message: str) -> None:
@@ -257,7 +241,7 @@ class Session:
         # a clock that has not started yet begins with the first picture
         start = self.frame + self.timing.lead_in_frames if self.position else 0
         self._revision += 1
-        self._rewinds.append((self._revision, 0))
+        self.pictures.rewound(0, self._revision)
         position = start * SAMPLES_PER_PICTURE
         if position > self.voice.timeline.written:
             self.voice.timeline.truncate(position)
@@ -267,7 +251,7 @@ class Session:
 
     def sample_stats(self, elapsed_s: float) -> Stats:
         """Once a second: take the figures; ``stats`` keeps them until the next time."""
-        self.stats = self._figures((self.frames_sent - self.stats.frames_sent) / elapsed_s)
+        self.stats = self._figures((self.pictures.sent - self.stats.frames_sent) / elapsed_s)
         return self.stats
 
     @property
@@ -277,10 +261,10 @@ class Session:
     def _figures(self, fps: float) -> Stats:
         return Stats(
             fps=round(fps, 1),
-            frames_sent=self.frames_sent,
-            frames_late=self.frames_late,
-            frames_repeated=self.frames_repeated,
-            frames_ahead=len(self._ready),
+            frames_sent=self.pictures.sent,
+            frames_late=self.pictures.late,
+            frames_repeated=self.pictures.repeated,
+            frames_ahead=len(self.pictures),
             queue_ms=self.queue_ms,
             viewers=self.viewers,
             picture_delay_ms=self.picture_delay_ms,
@@ -306,35 +290,6 @@ class Session:
             frame = self.frame
             self._engine.feed(self.voice.encoder_voice(), frame, frame + RENDER_LEAD)
 
-    def _is_repeat(self, frame: int) -> bool:
-        repeats = frame in self._repeats
-        self._repeats = {later for later in self._repeats if later > frame}
-        self.frames_repeated += repeats
-        return repeats
-
-    def _take_picture(self, frame: int) -> Image | None:
-        self._ready = {ready for ready in self._ready if ready >= frame}
-        ahead, self._ahead = self._picture_taken(frame), None
-        if ahead is not None:
-            self._ready.discard(frame)
-            self.frames_sent += 1
-            return ahead
-        if frame not in self._ready:
-            self.frames_late += 1
-            return None
-        self._ready.discard(frame)
-        self.frames_sent += 1
-        return self._engine.picture(frame).copy()
-
-    def _picture_taken(self, frame: int) -> Image | None:
-        return self._ahead[1] if self._ahead and self._ahead[0] == frame else None
-
-    def _update_picture_ready(self) -> None:
-        if self.frame in self._ready:
-            self.picture_ready.set()
-        else:
-            self.picture_ready.clear()
-
     def _begin_early(self, utterance: Utterance, *, was_ready: bool) -> None:
         """As soon as there is enough of a speech, and nobody speaks, idle motion that was planned
         ahead gives way to it."""
@@ -351,9 +306,7 @@ class Session:
 
     def _rewind(self, frame: int, *, to_rest: bool) -> None:
         self._revision += 1
-        self._rewinds.append((self._revision, frame))
-        self._ready = {ready for ready in self._ready if ready < frame}
-        self._repeats = {repeat for repeat in self._repeats if repeat < frame}
+        self.pictures.rewound(frame, self._revision)
         if self._engine_up:
             self._engine.rewind(frame, self._revision, to_rest=to_rest)
 
