@@ -152,7 +152,7 @@ class EngineConfig(BaseModel):
     def _layout_is_the_generators(self) -> "EngineConfig":
         if (self.generator == "joyvasa") != (self.motion_layout == "absolute_lips"):
             raise ValueError("generator joyvasa and motion_layout absolute_lips belong together")
-        if self.generator == "joyvasa" and "live" in self.model_fields_set:
+        if self.generator == "joyvasa" and self.live != LiveSettings():
             raise ValueError("live is for generator dit; joyvasa has joyvasa.lookahead_frames")
         return self
 
