@@ -4,6 +4,7 @@ Only selectors are waited for: ``wait_for_function`` evaluates strings, which th
 Content-Security-Policy forbids, and these tests run under that policy.
 """
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,9 @@ import httpx
 
 WAIT_MS = 30_000
 LIVE = ("idle", "listening", "speaking")
+
+
+_CALM_LOOKS, _LOOK_S = 2, 0.15
 
 
 @dataclass
@@ -43,8 +47,13 @@ class ClientPages:
         """Close every page, and end whatever sessions are left."""
         for context in self.contexts:
             context.close()
-        for session in httpx.get(f"{self.url}/v1/sessions").json()["sessions"]:
-            httpx.delete(f"{self.url}/v1/sessions/{session['id']}")
+        calm = 0  # a page that was closed while it asked for a session leaves it a moment later
+        while calm < _CALM_LOOKS:
+            left = httpx.get(f"{self.url}/v1/sessions").json()["sessions"]
+            for session in left:
+                httpx.delete(f"{self.url}/v1/sessions/{session['id']}")
+            calm = 0 if left else calm + 1
+            time.sleep(_LOOK_S)
 
     def _note(self, message: Any) -> None:
         """Whatever breaks the policy for contents is an error of the page."""
