@@ -30,10 +30,23 @@ def test_a_broken_connection_is_made_anew_and_the_session_is_kept(
     page.get_by_test_id("sample").click()
     wait_for_picture(page)
     before = sessions_of(page_server)[0]
+    held: list[Any] = []
+    looked: list[bool] = []
+
+    def hold(route: Any) -> None:  # or it would be back before anybody could look
+        if looked:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/offer", hold)
     on_the_loop(page_server, before.connections._hang_up(before.connections._interactive))
     wait_for_phase(page, "reconnecting")
     assert page.get_by_test_id("state").inner_text() == "Reconnecting…"
     assert page.get_by_test_id("poster").is_visible()  # the last picture, not a black box
+    looked.append(True)
+    for route in held:
+        route.continue_()
     wait_for_phase(page, *LIVE)
     wait_for_picture(page)
     assert [live.session_id for live in sessions_of(page_server)] == [before.session_id]
