@@ -161,10 +161,7 @@ class WorkerSession:
 
     def step(self, engine: Engine, level: Degradation = "none") -> int:
         """Push at most STEP_SAMPLES of voice; returns the frames this committed."""
-        step = self.begin_step(level=level)
-        made = step.run(engine)
-        self.end_step(step, made)
-        return made.frames
+        return self._push(engine, STEP_SAMPLES, level)
 
     def rewind(self, engine: Engine, command: RewindSession) -> None:
         """Forget voice and motion from a frame on; what is before it stays due.
@@ -197,9 +194,11 @@ class WorkerSession:
         self.joint = Joint(frame, held, to_rest) if held is not None else None
         self.driven = {kept: self.driven[kept] for kept in self.driven if kept < frame}
 
-    def _push(self, engine: Engine, room: int) -> None:
-        step = self.begin_step(room)
-        self.end_step(step, step.run(engine))
+    def _push(self, engine: Engine, room: int, level: Degradation = "none") -> int:
+        step = self.begin_step(room, level)
+        made = step.run(engine)
+        self.end_step(step, made)
+        return made.frames
 
     def begin_step(self, room: int = STEP_SAMPLES, level: Degradation = "none") -> "MotionStep":
         """Take at most ``room`` samples of the voice that waits. Until ``end_step`` nobody else may
