@@ -26,6 +26,7 @@ from server.config.storage import StorageSettings
 from tests.fake_engine import write_config
 
 READY_LIMIT_S = 120.0
+STOP_LIMIT_S = 30.0
 KEY = "a-key-for-tests"
 UNLIMITED = Rates(
     requests_per_minute=0, sessions_per_minute=0, uploads_per_minute=0, wrong_keys_per_minute=0
@@ -67,7 +68,8 @@ def run_fake_server(settings: Settings) -> Iterator[FakeServer]:
     config = http_config(app)
     config.port = 0
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="fake-server")
+    # a server that does not stop must fail its test, not keep the whole run from ending
+    thread = threading.Thread(target=server.run, name="fake-server", daemon=True)
     thread.start()
     try:
         pause = threading.Event()
@@ -81,7 +83,14 @@ def run_fake_server(settings: Settings) -> Iterator[FakeServer]:
         yield FakeServer(f"http://127.0.0.1:{port}", app, server.servers[0].get_loop())
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=STOP_LIMIT_S)
+        if thread.is_alive():
+            pytest.fail(f"the server did not stop: {_waiting_tasks(server)}")
+
+
+def _waiting_tasks(server: uvicorn.Server) -> str:
+    loop = server.servers[0].get_loop()
+    return "\n".join(str(task) for task in asyncio.all_tasks(loop))
 
 
 @pytest.fixture(scope="session")

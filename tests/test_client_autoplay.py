@@ -3,6 +3,7 @@
 import pytest
 
 from tests.e2e.browser import chromium
+from tests.e2e.client_page import end_sessions
 from tests.server_fixtures import FakeServer
 
 pytestmark = pytest.mark.browser
@@ -27,3 +28,4 @@ def test_a_browser_that_holds_the_sound_back_offers_to_hear(page_server: FakeSer
         assert not page.get_by_test_id("hear").is_visible()
         assert not page.get_by_test_id("video").evaluate("video => video.muted")
         page.goto("about:blank")
+    end_sessions(page_server.url)

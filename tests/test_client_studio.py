@@ -141,9 +141,14 @@ def test_a_job_can_be_stopped(studio: Visit) -> None:
     studio.open_tab("Video")
     studio.page.locator("#video-make").click()
     studio.page.locator("#video-video .progress-text, #video-video .meta-text").first.wait_for()
-    studio.page.wait_for_timeout(1000)
-    studio.page.locator("#video-stop").click()
-    studio.message("stopped")
+    toasts = studio.page.get_by_test_id("toast-body")
+    told, stopped = (toasts.filter(has_text=text) for text in ("Nothing to stop", "was stopped"))
+    while not stopped.count():
+        studio.page.locator("#video-stop").click()
+        told.or_(stopped).first.wait_for()
+        if told.count():  # the job had not begun yet
+            told.first.get_by_test_id("toast-close").click()
+    studio.message("was stopped")
 
 
 def test_a_clip_drives_a_picture(studio: Visit, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from dit.preparation.clip import Job
 from dit.preparation.pool import in_processes
@@ -20,7 +19,7 @@ from dit.preparation.settings import (
     QualitySettings,
     settings_of,
 )
-from dit.preparation.shards import Shard, read_shards
+from dit.preparation.shards import MOTION_FIELDS, Shard, read_shards
 from dit.preparation.tracks import Track
 from dit.preparation.video import ClipError
 from models.held_out import TALKING_CLIPS, Splits
@@ -162,6 +161,23 @@ def results(out: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted(paths)}
 
 
+def assert_same_stretches(one: Path, other: Path) -> None:
+    """What was kept is equal but for the last bits of sums, which another process may take in
+    another order."""
+    assert {p.name for p in one.rglob("*.npz")} == {p.name for p in other.rglob("*.npz")}
+    assert (one / "report.json").read_bytes() == (other / "report.json").read_bytes()
+    pairs = zip(read_shards(one / "shards"), read_shards(other / "shards"), strict=True)
+    for first, second in pairs:
+        assert (first.name, first.split, first.origin) == (second.name, second.split, second.origin)
+        np.testing.assert_allclose(first.gap, second.gap, atol=1e-4)
+        np.testing.assert_allclose(first.width, second.width, atol=1e-4)
+        for name in MOTION_FIELDS:
+            values = getattr(first.motion, name), getattr(second.motion, name)
+            np.testing.assert_allclose(*values, atol=1e-4, err_msg=name)
+        heard = first.voice.embeddings, second.voice.embeddings
+        np.testing.assert_allclose(*heard, atol=5e-3, rtol=5e-3)  # in half precision
+
+
 def test_a_run_that_is_stopped_goes_on_and_several_processes_do_the_same(
     tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +203,7 @@ def test_a_run_that_is_stopped_goes_on_and_several_processes_do_the_same(
     assert results(tmp_path / "again") == whole
 
     prepare_folder(lenient(tmp_path / "two", encoder), clips, processes=2)
-    assert results(tmp_path / "two") == whole
+    assert_same_stretches(tmp_path / "two", tmp_path / "whole")
 
 
 def test_ray_takes_the_same_steps(tmp_path: Path, encoder: Path) -> None:
@@ -199,18 +215,13 @@ def test_ray_takes_the_same_steps(tmp_path: Path, encoder: Path) -> None:
         "quality: {shortest_s: 0.5, least_speech: 0.0}\n"
     )
     job = replace(job_of(tmp_path / "plain", encoder), settings=PrepareSettings.load(config))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in Ray's workers: sums by more threads differ in the last bit
-    try:
-        prepare_folder(replace(job, splits=TALKING_CLIPS), clips)
-    finally:
-        torch.set_num_threads(threads)
+    prepare_folder(replace(job, splits=TALKING_CLIPS), clips)
     options = ["--ray", "--config", str(config), "--encoder", str(encoder)]
     command = [sys.executable, "-m", "dit", "prepare", str(clips), str(tmp_path / "ray"), *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "3 of 3 stretches kept" in done.stdout
-    assert results(tmp_path / "ray") == results(tmp_path / "plain")
+    assert_same_stretches(tmp_path / "ray", tmp_path / "plain")
 
 
 def test_only_what_changed_is_done_again(tmp_path: Path, encoder: Path) -> None:

@@ -149,7 +149,21 @@ class Windows:
 def test_one_late_picture_is_no_lag() -> None:
     windows = Windows()
     assert [windows.pass_one(late=2) for _ in range(20)] == ["none"] * 20
-    assert windows.pass_one(late=3) == "no_idle_refinement"
+
+
+def test_one_hiccup_is_forgiven_and_a_second_one_soon_after_is_not() -> None:
+    windows = Windows()
+    for _ in range(5):
+        assert windows.pass_one(late=3) == "none"
+        assert [windows.pass_one() for _ in range(2)] == ["none"] * 2
+    assert [windows.pass_one(late) for late in (3, 0, 3)] == ["none", "none", "no_idle_refinement"]
+    assert [windows.pass_one(late) for late in (3, 3)] == ["no_idle_refinement", "lower_rate"]
+
+
+def test_a_second_far_behind_is_answered_at_once() -> None:
+    windows = Windows()
+    assert windows.pass_one(late=8) == "no_idle_refinement"
+    assert windows.pass_one(late=8) == "lower_rate"
 
 
 def test_each_relapse_doubles_the_calm_that_recovery_takes() -> None:

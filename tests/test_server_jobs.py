@@ -12,6 +12,7 @@ import pytest
 
 from server.jobs.process import NICENESS
 from server.jobs.runner import JobCancelledError, JobCrashedError, JobFailedError, JobRunner
+from server.jobs.task import Report, Task
 from tests.job_tasks import (
     CountTask,
     DyingTask,
@@ -27,8 +28,10 @@ def ignore(done: int, total: int, what: str) -> None:
 
 
 def alive(pid: int) -> bool:
+    """Or about to end: the first thread may be gone before the others."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+        state = Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0]
+        return state != "Z" or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
     except FileNotFoundError:
         return False
 
@@ -99,6 +102,32 @@ def test_cancelling_ends_the_process_and_all_it_started(jobs: JobRunner) -> None
     canceller.join()
     assert others == [False, True]
     wait_until_gone(pids[0])
+
+
+def test_a_job_that_waits_for_its_turn_can_be_cancelled_and_never_runs(
+    jobs: JobRunner, tmp_path: Path
+) -> None:
+    started = threading.Event()
+    ended: list[str] = []
+
+    def run(owner: str, task: Task, report: Report) -> None:
+        with pytest.raises(JobCancelledError):
+            jobs.run(owner, task, report)
+        ended.append(owner)
+
+    first = threading.Thread(target=run, args=("first", LongTask(), lambda *_: started.set()))
+    first.start()
+    assert started.wait(60)
+    count = tmp_path / "count.txt"
+    second = threading.Thread(target=run, args=("second", CountTask(count), ignore))
+    second.start()
+    while not jobs.cancel("second"):
+        started.wait(0.01)
+    jobs.cancel("first")
+    for thread in (first, second):
+        thread.join(60)
+    assert sorted(ended) == ["first", "second"]
+    assert not count.exists()
 
 
 def test_a_process_is_kept_for_the_next_task_that_can_use_it(tmp_path: Path) -> None:

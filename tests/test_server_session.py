@@ -313,6 +313,26 @@ def test_a_stream_in_odd_packets_gives_the_frames_of_the_offline_render(
     assert streamed == offline_pictures(pcm, mode)
 
 
+def test_a_picture_that_comes_a_little_late_is_shown_a_little_late() -> None:
+    session, link = make_session()
+    session.prime()
+    play(session, link, 20)
+    assert session.picture_due
+    frame = session.frame
+    session.pictures._ready.discard(frame)
+    link.session = None
+    missing = session.tick()
+    assert (missing.picture_due, missing.picture) == (True, None)
+    session.frame_rendered(frame, session._revision)
+    belated = session.tick()
+    assert not belated.picture_due
+    assert belated.picture is not None
+    assert (session.pictures.late, session.pictures.sent) == (1, frame + 1)
+    session.frame_rendered(frame, session._revision)
+    assert session.tick().picture is not None, "the next frame's own"
+    assert session.tick().picture is None
+
+
 def test_a_picture_that_is_to_stay_is_neither_due_nor_late() -> None:
     session, link = make_session()
     session.prime()

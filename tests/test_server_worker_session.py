@@ -7,7 +7,7 @@ from models.shapes import FloatArray
 from models.timing import SAMPLES_PER_FRAME
 from server.engine.config import Engine, MotionLevels
 from server.engine.messages import FeedSession, OpenSession, RewindSession
-from server.engine.worker_session import BLEND_FRAMES, CATCH_UP_FRAMES, WorkerSession
+from server.engine.worker_session import BLEND_FRAMES, MOST_CATCH_UP_FRAMES, WorkerSession
 from tests.fake_engine import LOOKAHEAD_FRAMES as LOOKAHEAD
 from tests.fake_engine import FakeGenerator, FakeRenderer
 
@@ -39,12 +39,21 @@ def test_pictures_that_are_in_time_are_all_kept() -> None:
     assert session.renderable == range(20)
 
 
-def test_a_late_session_goes_on_with_a_picture_that_can_be_in_time() -> None:
+def test_a_late_session_goes_on_with_the_first_picture_that_can_be_in_time() -> None:
     session = opened_session(20)
     play(session, 7)
-    assert session.next_frame == 7 + CATCH_UP_FRAMES
+    assert session.next_frame == 8
     assert len(session.motions) == 20 - session.next_frame
     assert float(session.motions[0].pitch[0]) == session.next_frame  # the frame's own motion
+
+
+def test_a_session_that_is_late_again_and_again_goes_further_ahead() -> None:
+    session = opened_session(60)
+    ahead = []
+    for played in (7, 9, 12, 16, 30):  # the last after it had caught up
+        play(session, played)
+        ahead.append(session.next_frame - played)
+    assert ahead == [1, 2, MOST_CATCH_UP_FRAMES, MOST_CATCH_UP_FRAMES, 1]
 
 
 def test_a_session_that_is_late_beyond_its_motion_drops_what_it_has() -> None:

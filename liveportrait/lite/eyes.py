@@ -198,14 +198,16 @@ def _eyeball(
     gaze = tracked - centre
     gaze *= min(1.0, _GAZE_LIMIT * width / max(abs(gaze), 1e-6))
     left, top, right, bottom = box
-    y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
-    place = (x + 1j * y - complex(*here[0])) * span + complex(*there[0])
-    nearness = np.clip((2.6 - np.abs(place - centre - gaze) / radius) / 1.5, 0.0, 1.0)
-    place = place - gaze * nearness * nearness * (3 - 2 * nearness) + complex(margin, margin)
+    x = np.arange(left, right, dtype=np.float32)
+    y = np.arange(top, bottom, dtype=np.float32)[:, None]
+    origin = complex(*there[0]) - complex(*here[0]) * span
+    column = span.real * x - span.imag * y + origin.real
+    row = span.imag * x + span.real * y + origin.imag
+    distance = cv2.magnitude(column - (centre + gaze).real, row - (centre + gaze).imag)
+    nearness = np.clip((2.6 - distance / radius) / 1.5, 0.0, 1.0)
+    eased = nearness * nearness * (3 - 2 * nearness)
+    column += margin - gaze.real * eased
+    row += margin - gaze.imag * eased
     return cv2.remap(  # type: ignore[no-any-return]
-        texture,
-        place.real.astype(np.float32),
-        place.imag.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REFLECT_101,
+        texture, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )

@@ -90,7 +90,9 @@ class CodecStream:
             self.viewers.remove(viewer)
 
     def encode(self, picture: Image, frame: int) -> None:
-        """Hand a picture to the thread."""
+        """Hand a picture to the thread, unless ``frame`` has been given one already."""
+        if frame <= self._newest:
+            return
         if len(self._under_way) >= ENCODING_AT_ONCE:
             self._on_left_out()
             return

@@ -1,7 +1,8 @@
 """What the worker does without when the machine falls behind, and when it takes it up again.
 
 Lag is the share of pictures that were not there in time, over windows of a second and all
-sessions together. One window above the limit is one step down this ladder:
+sessions together. A window that is far above the limit, or two of three that are above it, are one
+step down this ladder; a single hiccup is not:
 
     none                all there is
     no_idle_refinement  who neither speaks nor is spoken through moves with one sampling step, and
@@ -12,6 +13,7 @@ A step up takes several windows in a row without a late picture and with the wor
 part of them. A step up that had to be taken back soon doubles how many.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,6 +22,8 @@ LADDER: tuple[Degradation, ...] = get_args(Degradation)
 
 WINDOW_S = 1.0
 LATE_SHARE = 0.08  # two pictures of one session's 25
+FAR_BEHIND_SHARE = 0.3
+WATCHED_WINDOWS = 3  # of which two above LATE_SHARE are too many
 FEWEST_DUE = 5  # in a window, to say anything
 CALM_WINDOWS = 5
 MOST_CALM_WINDOWS = 60
@@ -43,6 +47,7 @@ class DegradationLadder:
         self._place = 0  # in LADDER
         self._window = _Window()
         self._began_s = now_s
+        self._lagged: deque[bool] = deque(maxlen=WATCHED_WINDOWS)
         self._calm_windows = 0
         self._wanted_calm = CALM_WINDOWS
         self._windows_since_up = MOST_CALM_WINDOWS
@@ -68,14 +73,21 @@ class DegradationLadder:
             return False
         window, self._window, self._began_s = self._window, _Window(), now_s
         self._windows_since_up += 1
-        if window.late > LATE_SHARE * window.due and window.due >= FEWEST_DUE:
+        if self._is_behind(window):
             self._calm_windows = 0
             return self._step_down()
         calm = window.late == 0 and window.busy_s < BUSY_SHARE * elapsed_s
         self._calm_windows = self._calm_windows + 1 if calm else 0
         return self._calm_windows >= self._wanted_calm and self._step_up()
 
+    def _is_behind(self, window: _Window) -> bool:
+        counts = window.due >= FEWEST_DUE
+        self._lagged.append(counts and window.late > LATE_SHARE * window.due)
+        far = counts and window.late > FAR_BEHIND_SHARE * window.due
+        return far or (self._lagged[-1] and sum(self._lagged) > 1)
+
     def _step_down(self) -> bool:
+        self._lagged.clear()  # what follows is judged by itself
         if self._place == len(LADDER) - 1:
             return False
         if self._windows_since_up <= RELAPSE_WINDOWS:

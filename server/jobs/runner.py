@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -42,11 +42,13 @@ class JobCancelledError(VisavisError):
     code = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+@dataclass(slots=True, eq=False)
+class _Job:
+    """``process``: None while it waits for its turn, or for its process."""
+
     owner: str
-    process: BaseProcess
-    cancelled: threading.Event
+    process: BaseProcess | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class JobRunner:
     def __init__(self) -> None:
         self._turn = threading.Lock()
         self._guard = threading.Lock()
-        self._running: _Running | None = None
+        self._jobs: list[_Job] = []  # the one that runs, and those that wait
         self._kept: _Kept | None = None
         self._closed = False
 
@@ -77,34 +79,44 @@ class JobRunner:
 
         Raises JobFailedError (JobCrashedError is one) and JobCancelledError.
         """
-        with self._turn:
-            return self._run(owner, task, report)
+        job = _Job(owner)
+        with self._guard:
+            self._jobs.append(job)
+        try:
+            with self._turn:
+                return self._run(job, task, report)
+        finally:
+            with self._guard:
+                self._jobs.remove(job)
 
     def cancel(self, owner: str) -> bool:
-        """Ends the owner's running job, if there is one."""
+        """Ends what the owner has running or waiting; whether there was anything."""
         with self._guard:
-            running = self._running
-            if running is None or running.owner != owner:
-                return False
-            running.cancelled.set()
-        end_process(running.process)
-        return True
+            ended = [job for job in self._jobs if job.owner == owner]
+        self._end(ended)
+        return bool(ended)
 
     def close(self) -> None:
         """Ends what runs; nothing runs afterwards."""
         with self._guard:
             self._closed = True
-            running = self._running
-        if running is not None:
-            running.cancelled.set()
-            end_process(running.process)
+            ended = list(self._jobs)
+        self._end(ended)
         self._end_kept()
 
-    def _run(self, owner: str, task: Task, report: Report) -> Outcome:
-        running, connection = self._begin(owner, task)
+    def _end(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            job.cancelled.set()
+        with self._guard:  # who has no process by now gets none any more
+            processes = [job.process for job in jobs if job.process is not None]
+        for process in processes:
+            end_process(process)
+
+    def _run(self, job: _Job, task: Task, report: Report) -> Outcome:
+        process, connection = self._begin(job, task)
         whole = False
         try:
-            outcome = self._follow(running, connection, report)
+            outcome = self._follow(job, process, connection, report)
             whole = True
             return outcome
         except JobCrashedError:
@@ -114,29 +126,29 @@ class JobRunner:
             raise
         finally:
             if whole and not task.keeps_process:
-                running.process.join(END_WITHIN_S)
-            self._finish(running.process, connection, keep=whole and task.keeps_process)
+                process.join(END_WITHIN_S)
+            self._finish(process, connection, keep=whole and task.keeps_process)
 
-    def _begin(self, owner: str, task: Task) -> tuple[_Running, Connection]:
+    def _begin(self, job: _Job, task: Task) -> tuple[BaseProcess, Connection]:
         if not (task.keeps_process and self._kept is not None and self._kept.is_fresh):
             self._end_kept()
         with self._guard:
             if self._closed:
                 raise JobCancelledError("the server is stopping")
+            if job.cancelled.is_set():
+                raise JobCancelledError("cancelled")
             if self._kept is not None:
                 process, connection = self._kept.process, self._kept.connection
                 self._kept = None
             else:
                 process, connection = start_process(_job_process, "visavis-job")
-            running = _Running(owner, process, threading.Event())
-            self._running = running
+            job.process = process
         with contextlib.suppress(OSError):  # it died meanwhile: following it tells
             connection.send(task)
-        return running, connection
+        return process, connection
 
     def _finish(self, process: BaseProcess, connection: Connection, *, keep: bool) -> None:
         with self._guard:
-            self._running = None
             if keep and not self._closed:
                 self._kept = _Kept(process, connection, time.monotonic())
                 return
@@ -150,20 +162,22 @@ class JobRunner:
             end_process(kept.process)
             kept.connection.close()
 
-    def _follow(self, running: _Running, connection: Connection, report: Report) -> Outcome:
+    def _follow(
+        self, job: _Job, process: BaseProcess, connection: Connection, report: Report
+    ) -> Outcome:
         while True:
-            if running.cancelled.is_set():
+            if job.cancelled.is_set():
                 raise JobCancelledError("cancelled")
             try:
                 if not connection.poll(_POLL_S):
                     continue
                 kind, *content = connection.recv()
             except (EOFError, OSError):
-                if running.cancelled.is_set():
+                if job.cancelled.is_set():
                     raise JobCancelledError("cancelled") from None
-                running.process.join(END_WITHIN_S)
+                process.join(END_WITHIN_S)
                 raise JobCrashedError(
-                    f"the job's process ended unexpectedly (exit code {running.process.exitcode})"
+                    f"the job's process ended unexpectedly (exit code {process.exitcode})"
                 ) from None
             if kind == "progress":
                 report(*content)

@@ -23,6 +23,7 @@ class AwaitedPictures:
         self._ready: set[int] = set()
         self._repeats: set[int] = set()  # frames that show the picture before them once more
         self._ahead: tuple[int, Image] | None = None  # (frame, its picture)
+        self._missed = -1  # the newest frame that was late
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -68,10 +69,24 @@ class AwaitedPictures:
         ahead, self._ahead = self._taken(frame), None
         if ahead is None and frame not in self._ready:
             self.late += 1
+            self._missed = frame
             return None
+        return self._drawn(frame) if ahead is None else self._sent(frame, ahead)
+
+    def take_belated(self, frame: int) -> Image | None:
+        """The picture of a frame that was late and still is at the playout point, if it has come:
+        better a little late than a hole."""
+        if frame != self._missed or frame not in self._ready:
+            return None
+        return self._drawn(frame)
+
+    def _drawn(self, frame: int) -> Image:
+        return self._sent(frame, self._picture_of(frame).copy())
+
+    def _sent(self, frame: int, picture: Image) -> Image:
         self._ready.discard(frame)
         self.sent += 1
-        return self._picture_of(frame).copy() if ahead is None else ahead
+        return picture
 
     def ahead(self, frame: int) -> Image | None:
         """The picture of ``frame``, which is due next, if it is there: from now on nothing changes

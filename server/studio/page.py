@@ -31,6 +31,6 @@ def build_page(parts: StudioParts) -> gr.Blocks:
                 retarget_tab(parts, retarget)
             with gr.Tab("Bench", id="bench"):
                 bench_tab(parts)
-        page.unload(canceller(parts))
+        page.unload(canceller(parts, asked=False))
     page.queue(max_size=_WAITING_LIMIT, api_open=False)
     return page

@@ -125,11 +125,12 @@ def job_buttons(
     return connect
 
 
-def canceller(parts: StudioParts) -> Callable[..., None]:
-    """Ends the visitor's job."""
+def canceller(parts: StudioParts, *, asked: bool = True) -> Callable[..., None]:
+    """Ends the visitor's job; ``asked`` by them, who are told when there is none."""
 
     def cancel(request: gr.Request) -> None:
-        parts.jobs.cancel(str(request.session_hash))
+        if not parts.jobs.cancel(str(request.session_hash)) and asked:
+            gr.Info("No job of yours is running.", duration=4, title="Nothing to stop")
 
     return cancel
 

@@ -145,7 +145,7 @@ class PacingClock:
 
     def _release(self, media: PacedMedia) -> None:
         self._release_sound(media)
-        if media.picture_due:
+        if media.picture_due or media.picture is not None:
             self._release_picture(media.picture, media.position // SAMPLES_PER_PICTURE)
         self._session.encode_ms = self.video.encode_ms
         self._session.queue_ms = max((_queued_ms(tracks) for tracks in self._tracks), default=0)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from fractions import Fraction
 
+import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, Packet
@@ -98,7 +99,8 @@ class VideoTrack(PacedTrack):
 
 def audio_frame(sound: PcmArray, position: int) -> AudioFrame:
     """Sound [n] at a media position in samples at 48 kHz."""
-    frame = AudioFrame.from_ndarray(sound[None, :], format="s16", layout="mono")
+    frame = AudioFrame("s16", "mono", len(sound))
+    frame.planes[0].update(np.ascontiguousarray(sound))
     frame.sample_rate = PLAYOUT_RATE_HZ
     frame.pts = position
     frame.time_base = _AUDIO_TIME_BASE

@@ -17,6 +17,17 @@ LIVE = ("idle", "listening", "speaking")
 _CALM_LOOKS, _LOOK_S = 2, 0.15
 
 
+def end_sessions(url: str) -> None:
+    """All of them; a page that was closed while it asked for one leaves it a moment later."""
+    calm = 0
+    while calm < _CALM_LOOKS:
+        left = httpx.get(f"{url}/v1/sessions").json()["sessions"]
+        for session in left:
+            httpx.delete(f"{url}/v1/sessions/{session['id']}")
+        calm = 0 if left else calm + 1
+        time.sleep(_LOOK_S)
+
+
 @dataclass
 class ClientPages:
     """Contexts of one test; ``errors`` collects what the pages themselves did wrong."""
@@ -47,13 +58,7 @@ class ClientPages:
         """Close every page, and end whatever sessions are left."""
         for context in self.contexts:
             context.close()
-        calm = 0  # a page that was closed while it asked for a session leaves it a moment later
-        while calm < _CALM_LOOKS:
-            left = httpx.get(f"{self.url}/v1/sessions").json()["sessions"]
-            for session in left:
-                httpx.delete(f"{self.url}/v1/sessions/{session['id']}")
-            calm = 0 if left else calm + 1
-            time.sleep(_LOOK_S)
+        end_sessions(self.url)
 
     def _note(self, message: Any) -> None:
         """Whatever breaks the policy for contents is an error of the page."""
