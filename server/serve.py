@@ -20,6 +20,8 @@ from server.stopping import StopRequest
 
 log = structlog.get_logger(__name__)
 
+UNDISTURBED_S = 1.0  # between two looks whether somebody plays
+
 
 class CannotListenError(VisavisError):
     """The address is taken, not this machine's, or not to be had by this user."""
@@ -103,9 +105,20 @@ async def _watch_engine(
     gc.freeze()  # what was loaded stays: searching it for garbage would hold up every session
     with contextlib.suppress(OSError):  # nobody reads it, or the disk is full
         announce(address)
+    preparing = asyncio.create_task(prepare_shipped(context))
+    try:
+        raise await context.pool.failed
+    finally:
+        preparing.cancel()
+
+
+async def prepare_shipped(context: ServerContext) -> None:
+    """The shipped faces, so that their first sessions begin at once; only while nobody plays: it
+    takes most of a core."""
     try:
         for avatar in context.avatars.shipped.values():
+            while context.sessions.all():
+                await asyncio.sleep(UNDISTURBED_S)
             await context.pool.prepare(PortraitPlan(avatar.avatar_id, avatar.image))
-    except VisavisError as error:  # only the first sessions begin a little later
+    except VisavisError as error:  # only those sessions begin a little later
         log.warning("portraits_not_prepared", reason=str(error))
-    raise await context.pool.failed
