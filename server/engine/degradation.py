@@ -1,13 +1,14 @@
 """What the worker does without when the machine falls behind, and when it takes it up again.
 
 Lag is the share of pictures that were not there in time, over windows of a second and all
-sessions together. A window that is far above the limit, or two of three that are above it, are one
-step down this ladder; a single hiccup is not:
+sessions together. Two of three windows above the next step's limit are one step down this ladder; a
+single hiccup is not:
 
     none                all there is
     no_idle_refinement  who neither speaks nor is spoken through moves with one sampling step, and
                         is drawn 12.5 times a second
-    lower_rate          everybody is drawn 12.5 times a second; sound and clock go on as before
+    lower_rate          everybody is drawn 12.5 times a second; sound and clock go on as before.
+                        A few late pictures are less than half of them, so its limit is higher
 
 A step up takes several windows in a row without a late picture and with the worker idle for a good
 part of them. A step up that had to be taken back soon doubles how many.
@@ -21,9 +22,9 @@ Degradation = Literal["none", "no_idle_refinement", "lower_rate"]
 LADDER: tuple[Degradation, ...] = get_args(Degradation)
 
 WINDOW_S = 1.0
-LATE_SHARE = 0.08  # two pictures of one session's 25
-FAR_BEHIND_SHARE = 0.3
-WATCHED_WINDOWS = 3  # of which two above LATE_SHARE are too many
+# of the pictures due, to go on to a step
+LATE_SHARES: dict[Degradation, float] = {"no_idle_refinement": 0.08, "lower_rate": 0.24}
+WATCHED_WINDOWS = 3  # of which two above the limit are too many
 FEWEST_DUE = 5  # in a window, to say anything
 CALM_WINDOWS = 5
 MOST_CALM_WINDOWS = 60
@@ -74,26 +75,25 @@ class DegradationLadder:
         window, self._window, self._began_s = self._window, _Window(), now_s
         self._windows_since_up += 1
         if self._is_behind(window):
-            self._calm_windows = 0
-            return self._step_down()
+            self._step_down()
+            return True
         calm = window.late == 0 and window.busy_s < BUSY_SHARE * elapsed_s
         self._calm_windows = self._calm_windows + 1 if calm else 0
         return self._calm_windows >= self._wanted_calm and self._step_up()
 
     def _is_behind(self, window: _Window) -> bool:
-        counts = window.due >= FEWEST_DUE
-        self._lagged.append(counts and window.late > LATE_SHARE * window.due)
-        far = counts and window.late > FAR_BEHIND_SHARE * window.due
-        return far or (self._lagged[-1] and sum(self._lagged) > 1)
-
-    def _step_down(self) -> bool:
-        self._lagged.clear()  # what follows is judged by itself
         if self._place == len(LADDER) - 1:
             return False
+        limit = LATE_SHARES[LADDER[self._place + 1]] * window.due
+        self._lagged.append(window.due >= FEWEST_DUE and window.late > limit)
+        return self._lagged[-1] and sum(self._lagged) > 1
+
+    def _step_down(self) -> None:
+        self._calm_windows = 0
+        self._lagged.clear()  # what follows is judged by itself
         if self._windows_since_up <= RELAPSE_WINDOWS:
             self._wanted_calm = min(2 * self._wanted_calm, MOST_CALM_WINDOWS)
         self._place += 1
-        return True
 
     def _step_up(self) -> bool:
         self._calm_windows = 0
