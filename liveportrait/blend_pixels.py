@@ -31,9 +31,9 @@ def _kernel() -> Kernel:
     pixels, shares = types.Array(types.uint8, 3, "A"), types.Array(types.uint8, 2, "A")
     signature = void(pixels, shares, pixels)
     try:
-        compiled: Kernel = njit(signature, cache=True)(_blend)
+        compiled: Kernel = njit(signature, cache=True, nogil=True)(_blend)
     except RuntimeError:  # numba found no folder that it may write its cache to
-        compiled = njit(signature)(_blend)
+        compiled = njit(signature, nogil=True)(_blend)
     return compiled
 
 

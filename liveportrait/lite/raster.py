@@ -80,9 +80,9 @@ def _kernel() -> Kernel:
     from numba import njit
 
     try:
-        compiled: Kernel = njit(cache=True, fastmath=True)(_fill_triangles)
+        compiled: Kernel = njit(cache=True, fastmath=True, nogil=True)(_fill_triangles)
     except RuntimeError:  # numba found no folder that it may write its cache to
-        compiled = njit(fastmath=True)(_fill_triangles)
+        compiled = njit(fastmath=True, nogil=True)(_fill_triangles)
     return compiled
 
 

@@ -10,6 +10,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from server.engine.config import Engine
+from server.engine.priority import MOTION_NICENESS, lower_priority
 from server.engine.worker_session import MadeMotion, MotionStep
 
 
@@ -31,7 +32,9 @@ class MotionLane:
 
     def __init__(self, engine: Engine, *, apart: bool) -> None:
         self._engine = engine
-        self._thread = ThreadPoolExecutor(1, "motion") if apart else None
+        self._thread = (
+            ThreadPoolExecutor(1, "motion", lower_priority, (MOTION_NICENESS,)) if apart else None
+        )
         self._running: tuple[MotionStep, Future[MadeMotion]] | None = None
         self.done: Connection  # readable when a step that ran apart is done
         self.done, self._tell = Pipe(duplex=False)

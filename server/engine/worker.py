@@ -1,8 +1,5 @@
 """The engine's own process: takes voice, gives back pictures, batches across all sessions."""
 
-import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,19 +37,11 @@ from server.engine.messages import (
     Shutdown,
 )
 from server.engine.motion_lane import MotionLane, makes_motion_apart
+from server.engine.priority import BACKGROUND_NICENESS, lower_priority
 from server.engine.worker_session import WorkerSession
 
 HEARTBEAT_S = 1.0
-BACKGROUND_NICENESS = 5  # beyond the worker's own
 FAILURES_IN_A_ROW = 20  # of drawing, no picture in between: a device that is gone stays gone
-
-
-def lower_priority() -> None:
-    """Of the calling thread alone, where the system can."""
-    thread = threading.get_native_id()
-    with contextlib.suppress(OSError):
-        own = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, own + BACKGROUND_NICENESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +162,7 @@ class EngineWorker:
 
     def _prepare(self, command: PreparePortrait) -> None:
         """In a thread: finding a face takes several frames' time, and those who play come first."""
-        lower_priority()
+        lower_priority(BACKGROUND_NICENESS)
         try:
             image = decode_image(command.image)
             portrait = self._engine.renderer.prepare(image, command.output)

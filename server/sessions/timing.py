@@ -10,7 +10,7 @@ from server.voice.session_voice import JITTER_SAMPLES
 
 # what a hop may take over the warm-up's fastest: it waits for another session's, and a virtual
 # machine is a third slower at one time than at another
-_COMPUTE_MARGIN = 2.75
+_COMPUTE_MARGIN = 2.6
 _MAX_COMPUTE_MS = 200.0  # a machine that is slower than this cannot keep up anyway
 
 
