@@ -84,6 +84,7 @@ check: setup ## lint, format and types (Python, and the browser client where Nod
 bench: setup ## measure: a live session, two of them, the renderer, the LivePortrait networks (about 15 minutes)
 	$(PY) -m server bench
 	$(PY) -m server bench --sessions 2 --seconds 300 --rounds 0
+	$(PY) -m server bench --seconds 0 --rounds 0 --video 20
 	$(PY) -m tests.bench.bench_lite_renderer
 	$(PY) -m liveportrait bench --source server/avatars/p06.jpg --driving server/studio/examples/driving.mp4 --out out/bench
 

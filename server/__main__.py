@@ -106,6 +106,7 @@ def bench(
         int, typer.Option(min=0, help="Of first pictures and of interruptions.")
     ] = 10,
     soak: Annotated[float, typer.Option(min=0, help="Minutes of one long session.")] = 0.0,
+    video: Annotated[float, typer.Option(min=0, help="Seconds of a video to order.")] = 0.0,
     engine: Annotated[str, typer.Option(help="A name in configs/engine/, or a file.")] = "lite",
     url: Annotated[
         str | None, typer.Option(help="A server that runs already, instead of one of its own.")
@@ -134,6 +135,7 @@ def bench(
         sessions,
         rounds,
         soak,
+        video,
         engine,
         url,
         key,

@@ -110,12 +110,22 @@ async def test_what_a_server_refuses_is_told_in_its_words(fake_server: FakeServe
             await target.open_session()
 
 
+async def test_a_session_that_ended_meanwhile_is_told(fake_server: FakeServer) -> None:
+    async with fake_server.client() as client:
+        target = Target(client, None, {"avatar_id": "anna"}, babble(1.0), b"")
+        created = await target.open_session(voice_in="mic")
+        await target.end_session(created)
+        with pytest.raises(BenchError, match="a session ended before it was measured"):
+            await target.figures(created)
+
+
 async def test_a_running_server_is_measured_whole(fake_server: FakeServer) -> None:
     plan = BenchPlan(
         seconds=0.0,
         sessions=1,
         rounds=2,
         soak_minutes=0.05,
+        video_s=1.0,
         engine="lite",
         url=fake_server.url,
         key=KEY,
@@ -129,6 +139,8 @@ async def test_a_running_server_is_measured_whole(fake_server: FakeServer) -> No
     assert result.first_frame.from_offer_ms.count == 2
     assert result.soak is not None
     assert result.soak.samples[0].fps > 5
-    assert len(said) == 3
+    assert result.video is not None
+    assert 0 < result.video.next_s
+    assert len(said) == 4
     assert "first picture" in table(result.rows())
     assert '"measured_at"' in result.as_json()

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from server.api.access import AllowedSession, Context
+from server.api.access import AllowedSession, Context, allowed_session
 from server.api.sdp_exchange import (
     FRAGMENT_BODY,
     FRAGMENT_RESPONSES,
@@ -13,9 +13,9 @@ from server.api.sdp_exchange import (
     body_of,
     created,
     elsewhere,
-    options,
     patch_ice,
 )
+from server.api.sdp_routes import CONNECTION_METHODS, ENDPOINT_METHODS, add_bare_answers
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/whep", tags=["WHEP"])
 
@@ -39,19 +39,6 @@ async def watch(request: Request, context: Context, live: AllowedSession) -> Res
     return created(connection, location, answer, live.connections.ice_servers)
 
 
-@router.options("", response_class=Response)
-async def endpoint_options() -> Response:
-    """What may be sent here; needs no key."""
-    return options("POST, GET, HEAD, OPTIONS")
-
-
-@router.api_route("", methods=["GET", "HEAD"], status_code=204, response_class=Response)
-async def endpoint(live: AllowedSession) -> Response:
-    """The endpoint has no representation."""
-    del live
-    return Response(status_code=204)
-
-
 @router.patch(
     "/{connection_id}",
     response_class=Response,
@@ -70,17 +57,10 @@ async def leave(live: AllowedSession, connection_id: str) -> Response:
     return Response(status_code=200)
 
 
-@router.options("/{connection_id}", response_class=Response)
-async def connection_options(connection_id: str) -> Response:
-    """What may be sent here; needs no key."""
-    del connection_id
-    return options("PATCH, DELETE, GET, HEAD, OPTIONS")
-
-
-@router.api_route(
-    "/{connection_id}", methods=["GET", "HEAD"], status_code=204, response_class=Response
-)
-async def connection(live: AllowedSession, connection_id: str) -> Response:
-    """The connection is there; it has no representation."""
+def watched(live: AllowedSession, connection_id: str) -> None:
+    """Raises NoConnectionError for a connection that is not there."""
     live.connections.viewer(connection_id)
-    return Response(status_code=204)
+
+
+add_bare_answers(router, "", ENDPOINT_METHODS, allowed_session)
+add_bare_answers(router, "/{connection_id}", CONNECTION_METHODS, watched)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Query, Request, Response
 
-from server.api.access import AllowedSession, Context, CurrentCaller
+from server.api.access import AllowedSession, Context, CurrentCaller, require_key
 from server.api.routes_sessions import session_plan
 from server.api.schemas import SessionBody
 from server.api.sdp_exchange import (
@@ -15,9 +15,9 @@ from server.api.sdp_exchange import (
     body_of,
     created,
     elsewhere,
-    options,
     patch_ice,
 )
+from server.api.sdp_routes import CONNECTION_METHODS, ENDPOINT_METHODS, add_bare_answers
 from server.webrtc.connections import NoConnectionError
 
 WHEP_RELATION = "urn:visavis:whep"
@@ -57,19 +57,6 @@ async def publish(
     return response
 
 
-@router.options("", response_class=Response)
-async def endpoint_options() -> Response:
-    """What may be sent here; needs no key."""
-    return options("POST, GET, HEAD, OPTIONS")
-
-
-@router.api_route("", methods=["GET", "HEAD"], status_code=204, response_class=Response)
-async def endpoint(caller: CurrentCaller) -> Response:
-    """The endpoint has no representation."""
-    del caller
-    return Response(status_code=204)
-
-
 @router.patch(
     "/{session_id}",
     response_class=Response,
@@ -90,17 +77,10 @@ async def hang_up(context: Context, live: AllowedSession) -> Response:
     return Response(status_code=200)
 
 
-@router.options("/{session_id}", response_class=Response)
-async def resource_options(session_id: str) -> Response:
-    """What may be sent here; needs no key."""
-    del session_id
-    return options("PATCH, DELETE, GET, HEAD, OPTIONS")
-
-
-@router.api_route(
-    "/{session_id}", methods=["GET", "HEAD"], status_code=204, response_class=Response
-)
-async def resource(live: AllowedSession) -> Response:
-    """The voice comes in; there is no representation of it."""
+def published(live: AllowedSession) -> None:
+    """Raises NoConnectionError where no voice comes over WHIP."""
     live.connections.publisher()
-    return Response(status_code=204)
+
+
+add_bare_answers(router, "", ENDPOINT_METHODS, require_key)
+add_bare_answers(router, "/{session_id}", CONNECTION_METHODS, published)

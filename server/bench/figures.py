@@ -38,7 +38,7 @@ class ClientFigures:
     fps: float
     longest_gap_ms: float  # between two pictures
     freezes: int  # gaps of more than 200 ms
-    frames_late: int  # told by the server: pictures shown twice
+    frames_late: int  # told by the server: shown 20 ms late, or not at all
     av_gap_ms: Spread | None  # of its size, by the sender reports
     voice_to_sound_ms: Spread | None
     mouth_behind_sound_ms: float | None
@@ -73,6 +73,15 @@ class InterruptFigures:
     to_silence_ms: Spread | None
     to_rest_ms: Spread | None  # the mouth stays as it is at rest
     unseen: int  # rounds without an open mouth to shut
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFigures:
+    """From the order of a video to its file."""
+
+    seconds: float  # that it plays
+    first_s: float  # that it took, with the start of the engine for files
+    next_s: float  # that another one took after it
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,28 @@ import httpx
 
 from models.errors import ConfigError
 from models.sound import read_sound
-from server.bench.figures import FirstFrameFigures, InterruptFigures, LiveFigures, SoakFigures
+from server.bench.figures import (
+    FirstFrameFigures,
+    InterruptFigures,
+    LiveFigures,
+    SoakFigures,
+    VideoFigures,
+)
 from server.bench.first_frame import measure_first_frame
 from server.bench.interruption import measure_interrupt
 from server.bench.live import measure_live
 from server.bench.server_process import running_server
 from server.bench.soak import measure_soak
 from server.bench.target import Target
-from server.bench.targets import Row, client_rows, first_frame_rows, interrupt_rows, soak_rows
+from server.bench.targets import (
+    Row,
+    client_rows,
+    first_frame_rows,
+    interrupt_rows,
+    soak_rows,
+    video_rows,
+)
+from server.bench.video import measure_video
 from server.config.settings import ROOT
 from server.voice.media_time import PLAYOUT_RATE_HZ
 
@@ -38,6 +52,7 @@ class BenchPlan:
     sessions: int
     rounds: int  # of first pictures and of interruptions
     soak_minutes: float
+    video_s: float  # of the video that is ordered
     engine: str
     url: str | None
     key: str | None
@@ -56,6 +71,7 @@ class BenchResult:
     live: LiveFigures | None
     interrupt: InterruptFigures | None
     soak: SoakFigures | None
+    video: VideoFigures | None
 
     def rows(self) -> list[Row]:
         """The report's lines."""
@@ -80,6 +96,8 @@ class BenchResult:
             rows += interrupt_rows(self.interrupt)
         if self.soak:
             rows += soak_rows(self.soak)
+        if self.video:
+            rows += video_rows(self.video)
         return rows
 
     def as_json(self) -> str:
@@ -93,7 +111,7 @@ async def run_bench(plan: BenchPlan, say: Callable[[str], None]) -> BenchResult:
     if not plan.audio.is_file():
         raise ConfigError(f"there is no sound file {plan.audio}")
     async with _target(plan) as target:
-        first_frame = interrupt = live = soak = None
+        first_frame = interrupt = live = soak = video = None
         if plan.rounds:
             say(f"first picture, {plan.rounds} sessions one after another")
             first_frame = await measure_first_frame(target, plan.rounds)
@@ -105,6 +123,9 @@ async def run_bench(plan: BenchPlan, say: Callable[[str], None]) -> BenchResult:
         if plan.soak_minutes:
             say(f"one session for {plan.soak_minutes:g} minutes")
             soak = await measure_soak(target, plan.soak_minutes)
+        if plan.video_s:
+            say(f"two videos of {plan.video_s:g} s, one after the other")
+            video = await measure_video(target, plan.video_s)
     return BenchResult(
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine(),
@@ -113,6 +134,7 @@ async def run_bench(plan: BenchPlan, say: Callable[[str], None]) -> BenchResult:
         live=live,
         interrupt=interrupt,
         soak=soak,
+        video=video,
     )
 
 

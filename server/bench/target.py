@@ -40,8 +40,10 @@ class Target:
         await self.client.delete(f"/v1/sessions/{created['id']}")
 
     async def figures(self, created: dict[str, Any]) -> dict[str, Any]:
-        """The session's ``stats``."""
+        """The session's ``stats``. Raises BenchError when the server has ended it meanwhile."""
         answer = await self.client.get(f"/v1/sessions/{created['id']}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise BenchError("a session ended before it was measured; the server's log says why")
         stats: dict[str, Any] = answer.raise_for_status().json()["stats"]
         return stats
 

@@ -9,6 +9,7 @@ from server.bench.figures import (
     InterruptFigures,
     SoakFigures,
     Spread,
+    VideoFigures,
 )
 
 LEAST_FPS = 24.8  # 25 but for the edges of the time that was counted
@@ -29,7 +30,7 @@ def client_rows(name: str, of: ClientFigures) -> Iterator[Row]:
     yield Row(f"{name}: pictures a second", f"{of.fps:.2f}", "25", of.fps >= LEAST_FPS)
     yield Row(f"{name}: freezes (gaps over 200 ms)", f"{of.freezes}", "0", of.freezes == 0)
     yield Row(f"{name}: longest gap between pictures", f"{of.longest_gap_ms:.0f} ms")
-    yield Row(f"{name}: pictures shown twice", f"{of.frames_late}")
+    yield Row(f"{name}: pictures that came late", f"{of.frames_late}")
     yield below(f"{name}: voice to lips", of.voice_to_lips_ms, 500)
     yield below(f"{name}: voice to its own sound", of.voice_to_sound_ms, 500)
     yield below(f"{name}: picture against sound", of.av_gap_ms, 40)
@@ -49,6 +50,13 @@ def interrupt_rows(of: InterruptFigures) -> Iterator[Row]:
     yield below("interrupt to rest", of.to_rest_ms, 250)
 
 
+def video_rows(of: VideoFigures) -> Iterator[Row]:
+    """Videos on order."""
+    limit, fast = f"< {of.seconds:g} s", of.next_s < of.seconds
+    yield Row(f"video of {of.seconds:g} s, the first one", f"{of.first_s:.1f} s")
+    yield Row(f"video of {of.seconds:g} s, the next one", f"{of.next_s:.1f} s", limit, fast)
+
+
 def soak_rows(of: SoakFigures) -> Iterator[Row]:
     """A long session."""
     yield Row("soak: minutes", f"{of.minutes:g}")
@@ -58,7 +66,7 @@ def soak_rows(of: SoakFigures) -> Iterator[Row]:
     for name, grown in of.memory_growth_mb.items():
         yield Row(f"soak: memory of {name}, growth", f"{grown:.1f} MB", "flat", grown < 20)
     yield Row("soak: freezes", f"{of.freezes}", "0", of.freezes == 0)
-    yield Row("soak: pictures shown twice", f"{of.frames_late}")
+    yield Row("soak: pictures that came late", f"{of.frames_late}")
 
 
 def below(what: str, of: Spread | None, limit_ms: float) -> Row:
