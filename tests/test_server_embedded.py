@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -148,6 +149,18 @@ async def test_close_leaves_no_process_behind() -> None:
     await synthesiser.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+async def test_close_waits_no_longer_than_it_says_for_an_end_that_is_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embedded, "END_LIMIT_S", 0.05)
+    signals: list[int] = []
+    unseen = SimpleNamespace(returncode=None, send_signal=signals.append, wait=asyncio.Event().wait)
+    synthesiser = EmbeddedSynthesiser()
+    monkeypatch.setattr(synthesiser, "_process", unseen)
+    await asyncio.wait_for(synthesiser.close(), 5.0)
+    assert signals == [signal.SIGKILL]
 
 
 async def test_the_process_ends_when_the_server_is_gone() -> None:

@@ -27,6 +27,7 @@ VOICES = (
 WAITING_SENTENCES = 64  # of all sessions; more are refused
 START_LIMIT_S = 60.0
 SENTENCE_LIMIT_S = 20.0
+END_LIMIT_S = 5.0  # after it was killed
 _MAX_ANSWER_BYTES = 2 * 48_000 * 120
 _ATTEMPTS = 2  # the second one on a new process
 _ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +147,10 @@ class EmbeddedSynthesiser:
             return
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGKILL)
-        await process.wait()
+        # a library that takes SIGCHLD for itself (torch's data loader does) hides its end from us
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_LIMIT_S):
+                await process.wait()
 
     def _keep(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.add(task)
