@@ -17,6 +17,7 @@ PORTRAIT = ROOT / "server" / "avatars" / "p02.jpg"
 PHONE = {"width": 390, "height": 844}
 SMALL_TEXT_FILE = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture at all"}
 LIVE = ("idle", "listening", "speaking")
+GIVES_UP_AFTER_MS = 26_000  # of trying to reconnect, by the page's clock
 
 
 @pytest.fixture(scope="module")
@@ -221,11 +222,14 @@ def test_a_lost_server_is_noticed_and_reconnect_is_offered(browser: Any, tmp_pat
     with running_server(tmp_path) as server:
         context = browser.new_context(bypass_csp=True)
         page = context.new_page()
+        page.clock.install()
         page.goto(server.url)
         page.get_by_role("radio").nth(7).wait_for(state="attached")
         page.get_by_test_id("sample").click()
         wait_for_phase(page, *LIVE)
         server.kill()
+        wait_for_phase(page, "reconnecting")
+        page.clock.fast_forward(GIVES_UP_AFTER_MS)
         wait_for_phase(page, "lost")
         notice = page.get_by_test_id("notice")
         notice.get_by_text("connection to the server was lost").wait_for()

@@ -15,7 +15,7 @@ WARM_UP, SESSIONS = 40, 200
 # The C library gives memory back when it likes: measured are 33 MiB after the first two hundred
 # sessions and 7 after the next. A session that stayed would cost 1 MiB and more, each.
 RESIDENT_TOLERANCE_MIB = 64.0
-SPARE_THREADS = 3  # pools that had not needed all of theirs yet
+SPARE_THREADS = 8  # pools that had not needed all of theirs yet; a leak would be hundreds
 SPARE_FILES = 2  # kept-alive connections of the test's own client
 SHORT = {
     "VISAVIS_LIMITS__MAX_SESSIONS": "24",

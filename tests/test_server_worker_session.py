@@ -50,10 +50,21 @@ def test_a_late_session_goes_on_with_the_first_picture_that_can_be_in_time() -> 
 def test_a_session_that_is_late_again_and_again_goes_further_ahead() -> None:
     session = opened_session(60)
     ahead = []
-    for played in (7, 9, 12, 16, 30):  # the last after it had caught up
+    for played in (7, 9, 12, 16):
         play(session, played)
         ahead.append(session.next_frame - played)
-    assert ahead == [1, 2, MOST_CATCH_UP_FRAMES, MOST_CATCH_UP_FRAMES, 1]
+    assert ahead == [1, 2, 3, 4]
+    session.pass_frame()  # drawn before its time
+    play(session, session.next_frame - 1)
+    play(session, session.next_frame + 2)
+    assert session.next_frame - session.played_frame == 1
+
+
+def test_there_is_an_end_to_going_further_ahead() -> None:
+    session = opened_session(400)
+    for _ in range(20):
+        play(session, session.next_frame + 1)
+    assert session.next_frame - session.played_frame == MOST_CATCH_UP_FRAMES
 
 
 def test_a_session_that_is_late_beyond_its_motion_drops_what_it_has() -> None:

@@ -16,8 +16,7 @@ from server.engine.degradation import Degradation
 from server.engine.messages import FeedSession, OpenSession, RewindSession
 
 STEP_SAMPLES = 5 * SAMPLES_PER_FRAME  # voice per push: other sessions get their turn in between
-MOST_CATCH_UP_FRAMES = 3  # after falling behind again and again: so far ahead of the playout
-CAUGHT_UP_FRAMES = 10  # in time: what comes after them is another falling behind
+MOST_CATCH_UP_FRAMES = 12  # half a second: who draws more slowly cannot be in time at all
 START_S = 0.4  # a session may take this long to show its first picture before it counts as late
 QUIET_RMS = 0.003  # -50 dBFS: below it nobody speaks
 IDLE_AFTER_FRAMES = 12  # from a voice's end until the mouth is at rest for certain
@@ -73,8 +72,8 @@ class WorkerSession:
     loud_frame: int = -IDLE_AFTER_FRAMES  # of the stream: the newest with a voice in it
     due_pictures: int = 0  # since ``take_lateness``
     late_pictures: int = 0
-    catch_up_frames: int = 0  # of the last falling behind
-    behind_frame: int = -CAUGHT_UP_FRAMES  # that was played when it did
+    catch_up_frames: int = 0  # beyond the playout, while it is behind
+    aimed_frame: int = -1  # the picture that is to be in time again
     driven: dict[int, Motion] = field(default_factory=dict)  # by frame, T = 1, what was not played
 
     @classmethod
@@ -129,17 +128,20 @@ class WorkerSession:
     def skip_late(self) -> None:
         """A machine too slow for every picture shows fewer, instead of all of them too late.
 
-        The next picture of a session that fell behind once is the first one that can be in time:
-        more would be a jump that is seen. If that was too late as well, it goes further ahead.
+        The next picture of a session that fell behind is the first one that can be in time: more
+        would be a jump that is seen. If that is too late as well, it goes further ahead.
         """
-        if self.next_frame >= self.played_frame or not self.motions:
+        if self.next_frame >= self.played_frame:
+            if self.next_frame > self.aimed_frame:
+                self.catch_up_frames = 0
             return
-        again = self.played_frame - self.behind_frame < CAUGHT_UP_FRAMES
-        self.catch_up_frames = min(self.catch_up_frames + 1, MOST_CATCH_UP_FRAMES) if again else 1
-        self.behind_frame = self.played_frame
+        if not self.motions:
+            return
+        self.catch_up_frames = min(self.catch_up_frames + 1, MOST_CATCH_UP_FRAMES)
         while self.motions and self.next_frame < self.played_frame + self.catch_up_frames:
             self.late_pictures += int(self.next_frame > self.played_frame)
             self.pass_frame()
+        self.aimed_frame = self.next_frame
 
     def pass_frame(self) -> None:
         """The next frame's motion has been drawn, or never will be."""
