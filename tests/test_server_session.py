@@ -313,24 +313,38 @@ def test_a_stream_in_odd_packets_gives_the_frames_of_the_offline_render(
     assert streamed == offline_pictures(pcm, mode)
 
 
-def test_a_picture_that_comes_a_little_late_is_shown_a_little_late() -> None:
+@pytest.mark.parametrize("ticks", [0, 1])
+def test_a_picture_that_comes_late_is_shown_at_once_until_the_next_is_due(ticks: int) -> None:
     session, link = make_session()
     session.prime()
     play(session, link, 20)
     assert session.picture_due
     frame = session.frame
     session.pictures._ready.discard(frame)
-    link.session = None
+    shown: list[int] = []
+    session.pictures.on_belated = lambda _, belated: shown.append(belated)
+    link.session = None  # from here on nothing is drawn
     missing = session.tick()
     assert (missing.picture_due, missing.picture) == (True, None)
-    session.frame_rendered(frame, session._revision)
-    belated = session.tick()
-    assert not belated.picture_due
-    assert belated.picture is not None
+    for _ in range(ticks):
+        session.tick()
+    for _ in range(2):
+        session.frame_rendered(frame, session._revision)
+    assert shown == [frame]
     assert (session.pictures.late, session.pictures.sent) == (1, frame + 1)
+
+
+def test_a_picture_that_comes_after_the_next_one_was_due_is_not_shown() -> None:
+    session, link = make_session()
+    session.prime()
+    play(session, link, 20)
+    frame = session.frame
+    session.pictures._ready.discard(frame)
+    session.pictures.on_belated = lambda *_: pytest.fail("too late")
+    for _ in range(3):
+        session.tick()
     session.frame_rendered(frame, session._revision)
-    assert session.tick().picture is not None, "the next frame's own"
-    assert session.tick().picture is None
+    assert session.pictures.sent == frame + 1, "the next one was"
 
 
 def test_a_picture_that_is_to_stay_is_neither_due_nor_late() -> None:

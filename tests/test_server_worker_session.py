@@ -39,25 +39,33 @@ def test_pictures_that_are_in_time_are_all_kept() -> None:
     assert session.renderable == range(20)
 
 
-def test_a_late_session_goes_on_with_the_first_picture_that_can_be_in_time() -> None:
+@pytest.mark.parametrize(("into_frame_s", "next_frame"), [(0.01, 7), (0.03, 8)])
+def test_a_late_session_goes_on_with_a_picture_that_can_still_be_shown(
+    into_frame_s: float, next_frame: int
+) -> None:
     session = opened_session(20)
-    play(session, 7)
-    assert session.next_frame == 8
-    assert len(session.motions) == 20 - session.next_frame
-    assert float(session.motions[0].pitch[0]) == session.next_frame  # the frame's own motion
+    now_s = 100.0
+    session.now_s = lambda: now_s
+    session.feed(FeedSession("s", np.zeros(0, np.float32), 7, render_until=100))
+    now_s += into_frame_s
+    session.skip_late()
+    assert session.next_frame == next_frame
+    assert len(session.motions) == 20 - next_frame
+    assert float(session.motions[0].pitch[0]) == next_frame  # the frame's own motion
 
 
 def test_a_session_that_is_late_again_and_again_goes_further_ahead() -> None:
     session = opened_session(60)
+    session.now_s = lambda: 100.0
     ahead = []
     for played in (7, 9, 12, 16):
         play(session, played)
         ahead.append(session.next_frame - played)
-    assert ahead == [1, 2, 3, 4]
+    assert ahead == [0, 2, 3, 4]
     session.pass_frame()  # drawn before its time
     play(session, session.next_frame - 1)
     play(session, session.next_frame + 2)
-    assert session.next_frame - session.played_frame == 1
+    assert session.next_frame == session.played_frame
 
 
 def test_there_is_an_end_to_going_further_ahead() -> None:

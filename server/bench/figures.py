@@ -38,7 +38,7 @@ class ClientFigures:
     fps: float
     longest_gap_ms: float  # between two pictures
     freezes: int  # gaps of more than 200 ms
-    frames_late: int  # told by the server: shown 20 ms late, or not at all
+    frames_late: int  # told by the server: shown late, or not at all
     av_gap_ms: Spread | None  # of its size, by the sender reports
     voice_to_sound_ms: Spread | None
     mouth_behind_sound_ms: float | None

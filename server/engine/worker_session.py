@@ -17,6 +17,7 @@ from server.engine.messages import FeedSession, OpenSession, RewindSession
 
 STEP_SAMPLES = 5 * SAMPLES_PER_FRAME  # voice per push: other sessions get their turn in between
 MOST_CATCH_UP_FRAMES = 12  # half a second: who draws more slowly cannot be in time at all
+STILL_SHOWN_S = 0.02  # of a frame's 40 ms: begun by then, a picture is there before the next is due
 START_S = 0.4  # a session may take this long to show its first picture before it counts as late
 QUIET_RMS = 0.003  # -50 dBFS: below it nobody speaks
 IDLE_AFTER_FRAMES = 12  # from a voice's end until the mouth is at rest for certain
@@ -128,8 +129,9 @@ class WorkerSession:
     def skip_late(self) -> None:
         """A machine too slow for every picture shows fewer, instead of all of them too late.
 
-        The next picture of a session that fell behind is the first one that can be in time: more
-        would be a jump that is seen. If that is too late as well, it goes further ahead.
+        The next picture of a session that fell behind is the one that is played now, where it can
+        still be shown for a while, or the one after it: more would be a jump that is seen. If that
+        is too late as well, it goes further ahead.
         """
         if self.next_frame >= self.played_frame:
             if self.next_frame > self.aimed_frame:
@@ -137,8 +139,10 @@ class WorkerSession:
             return
         if not self.motions:
             return
+        first = self.catch_up_frames == 0 and self.now_s() - self.played_s < STILL_SHOWN_S
         self.catch_up_frames = min(self.catch_up_frames + 1, MOST_CATCH_UP_FRAMES)
-        while self.motions and self.next_frame < self.played_frame + self.catch_up_frames:
+        end = self.played_frame + (0 if first else self.catch_up_frames)
+        while self.motions and self.next_frame < end:
             self.late_pictures += int(self.next_frame > self.played_frame)
             self.pass_frame()
         self.aimed_frame = self.next_frame

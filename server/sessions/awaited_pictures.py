@@ -17,13 +17,15 @@ class AwaitedPictures:
         self.sent = 0
         self.late = 0
         self.repeated = 0
+        # a picture that was late has come before the next one is due
+        self.on_belated: Callable[[Image, int], None] = lambda *_: None
         self._picture_of = picture_of
         self._frame = 0  # at the playout point
         self._rewinds: deque[tuple[int, int]] = deque(maxlen=_KEPT_REWINDS)  # (revision, frame)
         self._ready: set[int] = set()
         self._repeats: set[int] = set()  # frames that show the picture before them once more
         self._ahead: tuple[int, Image] | None = None  # (frame, its picture)
-        self._missed = -1  # the newest frame that was late
+        self._missed = -1  # the frame that was due last, if it was late
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -31,10 +33,13 @@ class AwaitedPictures:
     def drawn(self, frame: int, revision: int, *, repeats: bool) -> None:
         """The engine has put a frame into the ring, or the picture before it stays."""
         superseded = any(later > revision and frame >= start for later, start in self._rewinds)
-        if superseded or frame < self._frame:
+        if superseded or (frame < self._frame and frame != self._missed):
             return
         if repeats:
             self._repeats.add(frame)
+        elif frame == self._missed:
+            self._missed = -1
+            self.on_belated(self._sent(frame, self._picture_of(frame).copy()), frame)
         else:
             self._repeats.discard(frame)
             self._ready.add(frame)
@@ -71,17 +76,8 @@ class AwaitedPictures:
             self.late += 1
             self._missed = frame
             return None
-        return self._drawn(frame) if ahead is None else self._sent(frame, ahead)
-
-    def take_belated(self, frame: int) -> Image | None:
-        """The picture of a frame that was late and still is at the playout point, if it has come:
-        better a little late than a hole."""
-        if frame != self._missed or frame not in self._ready:
-            return None
-        return self._drawn(frame)
-
-    def _drawn(self, frame: int) -> Image:
-        return self._sent(frame, self._picture_of(frame).copy())
+        self._missed = -1
+        return self._sent(frame, self._picture_of(frame).copy() if ahead is None else ahead)
 
     def _sent(self, frame: int, picture: Image) -> Image:
         self._ready.discard(frame)

@@ -95,7 +95,7 @@ class Stats:
     type: ClassVar[str] = "stats"
     fps: float  # new pictures sent during the last second
     frames_sent: int
-    frames_late: int  # pictures that were not there in time: shown 20 ms late, or not at all
+    frames_late: int  # pictures that were not there in time: shown late, or not at all
     frames_repeated: int  # pictures left out on purpose, as ``degraded`` says
     frames_ahead: int  # pictures that wait for their time
     queue_ms: int  # picture and sound packets released but not yet taken by the connection

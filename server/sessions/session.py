@@ -66,7 +66,7 @@ class PacedMedia:
     position: int  # samples at 48 kHz
     sound: PcmArray
     picture_due: bool  # not where the one before is to stay on purpose
-    picture: Image | None  # None although due: late; it may still come 20 ms later, not due
+    picture: Image | None  # None although due: late (see AwaitedPictures.on_belated)
 
 
 class Session:
@@ -147,10 +147,7 @@ class Session:
         sound = self.voice.timeline.read(position, PACKET_SAMPLES)
         self.listening.played(sound, position)
         picture_due = self.picture_due and not self.pictures.passes_repeat(self.frame)
-        if picture_due:
-            picture = self.pictures.take(self.frame)
-        else:
-            picture = self.pictures.take_belated(self.frame)
+        picture = self.pictures.take(self.frame) if picture_due else None
         self._playout.update_state()
         self.position += PACKET_SAMPLES
         self.pictures.play_on(self.frame)

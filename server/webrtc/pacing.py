@@ -36,8 +36,8 @@ class PacingClock:
     """Ticks the session every 20 ms; every other tick carries a picture.
 
     A picture that is there 20 ms before its time is encoded then, so it leaves in the same step of
-    the event loop as the sound of its media position. After a stall the missed ticks follow at
-    once, so the media clock stays true to the real one.
+    the event loop as the sound of its media position; one that comes after its time leaves at once.
+    After a stall the missed ticks follow at once, so the media clock stays true to the real one.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class PacingClock:
         self.on_first_frame: Callable[[], None] = lambda: None
         self.video = video
         self._session = session
+        session.pictures.on_belated = self._release_picture
         self._metrics = metrics
         self._phases = phases
         self._opus: OpusEncoder | None = None
@@ -145,7 +146,7 @@ class PacingClock:
 
     def _release(self, media: PacedMedia) -> None:
         self._release_sound(media)
-        if media.picture_due or media.picture is not None:
+        if media.picture_due:
             self._release_picture(media.picture, media.position // SAMPLES_PER_PICTURE)
         self._session.encode_ms = self.video.encode_ms
         self._session.queue_ms = max((_queued_ms(tracks) for tracks in self._tracks), default=0)
