@@ -121,6 +121,8 @@ def bench(
 ) -> None:
     """Measure a server from its clients' side: voice to lips, first picture, interrupt, load."""
     import asyncio
+    import signal
+    import sys
 
     import httpx
 
@@ -129,6 +131,8 @@ def bench(
     from server.logs import configure_logs
 
     configure_logs("console", "warning")
+    # the server that was started for it must not outlive it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     output = {"size": size, "framing": framing, "background": {"type": background}}
     plan = BenchPlan(
         seconds,

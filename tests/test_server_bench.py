@@ -1,6 +1,10 @@
 """The bench measures what it says: known delays are found again, and a whole run works."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +21,8 @@ from server.bench.targets import Row, below
 from server.bench.usage import read_stages, stage_usage
 from server.bench.voice_lag import voice_lags_ms
 from server.metrics import Metrics
+from tests.conftest import ROOT
+from tests.fake_engine import write_config
 from tests.server_fixtures import KEY, FakeServer
 
 PACKET = 960
@@ -144,3 +150,18 @@ async def test_a_running_server_is_measured_whole(fake_server: FakeServer) -> No
     assert len(said) == 4
     assert "first picture" in table(result.rows())
     assert '"measured_at"' in result.as_json()
+
+
+def test_a_bench_that_is_ended_ends_its_server(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "server", "bench", "--rounds", "0", "--engine"]
+    with subprocess.Popen(
+        [*command, str(write_config(tmp_path))], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as bench:
+        assert bench.stderr is not None
+        assert any("live session" in line for line in bench.stderr), "it ended by itself"
+        tasks = Path(f"/proc/{bench.pid}/task").glob("*/children")
+        children = [int(pid) for file in tasks for pid in file.read_text().split()]
+        bench.send_signal(signal.SIGTERM)
+        assert bench.wait(60) == 128 + signal.SIGTERM
+    assert children
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
