@@ -1,11 +1,9 @@
 """Laying pictures over each other, one pass over their bytes."""
 
 import functools
-from collections.abc import Callable
 
+from liveportrait.machine_code import Kernel, machine_code
 from models.shapes import AnyArray
-
-Kernel = Callable[..., None]
 
 
 def _blend(above: AnyArray, share: AnyArray, below: AnyArray) -> None:
@@ -25,16 +23,11 @@ def _blend(above: AnyArray, share: AnyArray, below: AnyArray) -> None:
 
 @functools.cache
 def _kernel() -> Kernel:
-    """The loop above as machine code for pixels in any layout; kept on disk where allowed."""
-    from numba import njit, types, void
+    """For pixels in any layout."""
+    from numba import types, void
 
     pixels, shares = types.Array(types.uint8, 3, "A"), types.Array(types.uint8, 2, "A")
-    signature = void(pixels, shares, pixels)
-    try:
-        compiled: Kernel = njit(signature, cache=True, nogil=True)(_blend)
-    except RuntimeError:  # numba found no folder that it may write its cache to
-        compiled = njit(signature, nogil=True)(_blend)
-    return compiled
+    return machine_code(_blend, void(pixels, shares, pixels))
 
 
 def compile_blending() -> None:

@@ -170,14 +170,33 @@ def _paint_rim(frame: Image, texture: Image, margin: int, eyes: EyeFrame, eye: i
         return
     corners = UPPER_LIDS[eye, [0, -1]]
     there, here = eyes.source[corners], eyes.moved[corners]
-    span = complex(*(there[1] - there[0])) / complex(*(here[1] - here[0]))
-    y, x = np.mgrid[top:bottom, left:right].astype(np.float32)
-    place = (x + 1j * y - complex(*here[0])) * span + complex(*there[0]) + complex(margin, margin)
-    column, row = place.real.astype(np.float32), place.imag.astype(np.float32)
+    column, row = _portrait_places((left, top, right, bottom), here, there)
+    column += margin
+    row += margin
     layer = cv2.remap(texture, column, row, cv2.INTER_LINEAR)
     share = cv2.remap(eyes.glasses.rim, column, row, cv2.INTER_LINEAR).astype(np.float32) / 255
     shutting = float(np.clip(3 * (1 - eyes.openness[eye]) - 0.6, 0.0, 1.0))
     blend(frame[top:bottom, left:right], layer, share * shutting)
+
+
+def _span(here: FloatArray, there: FloatArray) -> complex:
+    """Turn and scale of the similarity that leads eye corners ``here`` [2, 2] to ``there``, as
+    complex numbers: q -> (q - here[0]) * span + there[0]."""
+    return complex(*(there[1] - there[0])) / complex(*(here[1] - here[0]))
+
+
+def _portrait_places(
+    box: tuple[int, int, int, int], here: FloatArray, there: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Columns and rows [h, w] in the portrait of a frame's box of pixels, by that similarity."""
+    left, top, right, bottom = box
+    x = np.arange(left, right, dtype=np.float32)
+    y = np.arange(top, bottom, dtype=np.float32)[:, None]
+    span = _span(here, there)
+    origin = complex(*there[0]) - complex(*here[0]) * span
+    column = span.real * x - span.imag * y + origin.real
+    row = span.imag * x + span.real * y + origin.imag
+    return column.astype(np.float32, copy=False), row.astype(np.float32, copy=False)
 
 
 def _eyeball(
@@ -188,8 +207,7 @@ def _eyeball(
 
     corners = UPPER_LIDS[eye, [0, -1]]
     there, here = eyes.source[corners], eyes.moved[corners]
-    # similarity frame -> portrait, as complex numbers: q -> (q - here[0]) * ratio + there[0]
-    span = complex(*(there[1] - there[0])) / complex(*(here[1] - here[0]))
+    span = _span(here, there)
     iris_there = eyes.source[_IRISES[eye]]
     centre = complex(*iris_there.mean(0))
     radius = float(np.linalg.norm(iris_there[1:] - iris_there[0], axis=1).mean())
@@ -197,12 +215,7 @@ def _eyeball(
     width = abs(complex(*(there[1] - there[0])))
     gaze = tracked - centre
     gaze *= min(1.0, _GAZE_LIMIT * width / max(abs(gaze), 1e-6))
-    left, top, right, bottom = box
-    x = np.arange(left, right, dtype=np.float32)
-    y = np.arange(top, bottom, dtype=np.float32)[:, None]
-    origin = complex(*there[0]) - complex(*here[0]) * span
-    column = span.real * x - span.imag * y + origin.real
-    row = span.imag * x + span.real * y + origin.imag
+    column, row = _portrait_places(box, here, there)
     distance = cv2.magnitude(column - (centre + gaze).real, row - (centre + gaze).imag)
     nearness = np.clip((2.6 - distance / radius) / 1.5, 0.0, 1.0)
     eased = nearness * nearness * (3 - 2 * nearness)

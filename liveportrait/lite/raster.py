@@ -1,13 +1,11 @@
 """A depth-buffered triangle raster: where in the source picture each pixel of a frame is from."""
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 
+from liveportrait.machine_code import Kernel, machine_code
 from models.shapes import AnyArray, FloatArray, IntArray
-
-Kernel = Callable[..., None]
 
 
 def _fill_triangles(
@@ -76,14 +74,7 @@ def _fill_triangles(
 
 @functools.cache
 def _kernel() -> Kernel:
-    """The loop above as machine code; kept on disk where that is allowed."""
-    from numba import njit
-
-    try:
-        compiled: Kernel = njit(cache=True, fastmath=True, nogil=True)(_fill_triangles)
-    except RuntimeError:  # numba found no folder that it may write its cache to
-        compiled = njit(fastmath=True, nogil=True)(_fill_triangles)
-    return compiled
+    return machine_code(_fill_triangles, fastmath=True)
 
 
 class FlowRaster:

@@ -1,16 +1,16 @@
 """How long an ordered video takes: it should be made faster than it plays."""
 
 import asyncio
-import io
 import time
-import wave
 from typing import Any
 
 import numpy as np
 
 from server.bench.figures import VideoFigures
 from server.bench.target import BenchError, Target
+from server.videos.spoken_text import wav_file
 from server.voice.media_time import PLAYOUT_RATE_HZ
+from server.voice.pcm import to_pcm
 
 _LOOK_S = 0.1  # between two looks at the job
 
@@ -18,21 +18,10 @@ _LOOK_S = 0.1  # between two looks at the job
 async def measure_video(target: Target, seconds: float) -> VideoFigures:
     """Two videos of ``seconds``, one after the other: the first one starts an engine for files, the
     second finds it. Raises BenchError."""
-    sound = _sound_file(target, seconds)
+    said = np.resize(target.wave, round(seconds * PLAYOUT_RATE_HZ))  # again and again
+    sound = wav_file(to_pcm(said))
     first_s = await _make(target, sound)
     return VideoFigures(seconds, round(first_s, 2), round(await _make(target, sound), 2))
-
-
-def _sound_file(target: Target, seconds: float) -> bytes:
-    """What is said, again and again, as a WAV file."""
-    voice = np.resize(target.wave, round(seconds * PLAYOUT_RATE_HZ))
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(PLAYOUT_RATE_HZ)
-        file.writeframes((voice * 32767).clip(-32768, 32767).astype("<i2").tobytes())
-    return buffer.getvalue()
 
 
 async def _make(target: Target, sound: bytes) -> float:

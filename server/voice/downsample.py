@@ -43,5 +43,5 @@ def encoder_block(voice: PcmArray) -> FloatArray:
         np.correlate(samples[phase::FACTOR], taps)[:ENCODER_PACKET_SAMPLES]
         for phase, taps in enumerate(_PHASES)
     ]
-    block: FloatArray = parts[0] + parts[1] + parts[2]
+    block: FloatArray = np.sum(parts, axis=0)
     return block
